@@ -1,0 +1,21 @@
+# How unit tests are made. Works without LLVM as well: the package and runtime libraries are tested in both builds.
+
+find_package(GTest REQUIRED)
+
+# Results of all suites are collected here, as JUnit XML.
+set(TRANSMAMBA_TEST_RESULTS ${CMAKE_BINARY_DIR}/test-results)
+
+add_custom_target(transmamba-unit-tests)
+
+# transmamba_add_unittest(NAME source... [LINK target...]): a GoogleTest program in build/unit, run by ctest.
+# Tests find data of the source tree under the macro TRANSMAMBA_SOURCE_DIR.
+function(transmamba_add_unittest name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  transmamba_target_options(${name})
+  target_compile_definitions(${name} PRIVATE TRANSMAMBA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
+  add_dependencies(transmamba-unit-tests ${name})
+  add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${TRANSMAMBA_TEST_RESULTS}/${name}.xml)
+endfunction()
