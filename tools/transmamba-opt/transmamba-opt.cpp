@@ -9,12 +9,14 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
+  transmamba::registerLinalgToDispatchPasses();
   registry.insert<transmamba::TransMambaDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "TransMamba optimizer driver\n", registry));

@@ -62,6 +62,10 @@ def TransMamba_Dialect : Dialect {
     static constexpr llvm::StringLiteral kRoleAttr = "transmamba.role";
     static constexpr llvm::StringLiteral kRangeAttr = "transmamba.range";
 
+    /// An argument that a parameter is bound to, by name.
+    static constexpr llvm::StringLiteral kParameterAttr =
+        "transmamba.parameter";
+
     /// Marks an outlined kernel, one workgroup of a dispatch.
     static constexpr llvm::StringLiteral kKernelAttr = "transmamba.kernel";
   }];

@@ -271,7 +271,7 @@ def TransMamba_CausalConv1DOp : TransMamba_TensorOp<"causal_conv1d", [
     $input `,` $weight (`bias` `(` $bias^ `:` type($bias) `)`)?
     (`window` `(` $window^ `:` type($window) `)`)?
     (`lengths` `(` $lengths^ `:` type($lengths) `)`)?
-    attr-dict `:` type($input) `,` type($weight) `->` type($next_window)
+    attr-dict `:` type($input) `,` type($weight) `->` qualified(type($next_window))
   }];
 }
 
@@ -360,7 +360,7 @@ def TransMamba_AppendKVOp : TransMamba_Op<"append_kv", [
   let assemblyFormat = [{
     $cache `,` $k `,` $v (`at` `(` $positions^ `:` type($positions) `)`)?
     (`lengths` `(` $lengths^ `:` type($lengths) `)`)?
-    attr-dict `:` type($cache) `,` type($k) `,` type($v)
+    attr-dict `:` qualified(type($cache)) `,` type($k) `,` type($v)
   }];
   let hasVerifier = 1;
 }
@@ -388,7 +388,7 @@ def TransMamba_CachedAttentionOp : TransMamba_TensorOp<"cached_attention"> {
   let results = (outs TransMamba_Float4D:$result);
   let assemblyFormat = [{
     $q `,` $cache `at` `(` $positions `:` type($positions) `)`
-    attr-dict `:` type($q) `,` type($cache) `->` type($result)
+    attr-dict `:` type($q) `,` qualified(type($cache)) `->` type($result)
   }];
 }
 
@@ -419,7 +419,7 @@ def TransMamba_ConvertMemoryOp : TransMamba_Op<"convert_memory", [Pure]> {
   let results = (outs TransMamba_SSMStateType:$state);
   let assemblyFormat = [{
     $k `,` $v `,` $dt `,` $A (`lengths` `(` $lengths^ `:` type($lengths) `)`)?
-    attr-dict `:` type($k) `,` type($v) `,` type($dt) `,` type($A) `->` type($state)
+    attr-dict `:` type($k) `,` type($v) `,` type($dt) `,` type($A) `->` qualified(type($state))
   }];
   let hasVerifier = 1;
 }
@@ -460,7 +460,7 @@ def TransMamba_SSDScanOp : TransMamba_TensorOp<"ssd_scan", [
     (`start` `(` $start^ `)`)?
     (`lengths` `(` $lengths^ `:` type($lengths) `)`)?
     attr-dict `:` type($q) `,` type($k) `,` type($v) `,` type($dt) `,` type($A)
-    `->` type($result) `,` type($state)
+    `->` type($result) `,` qualified(type($state))
   }];
   let hasCanonicalizer = 1;
 }
@@ -494,7 +494,7 @@ def TransMamba_SelectiveScanOp : TransMamba_TensorOp<"selective_scan", [
     (`init` `(` $init^ `:` type($init) `)`)?
     (`lengths` `(` $lengths^ `:` type($lengths) `)`)?
     attr-dict `:` type($u) `,` type($dt) `,` type($A) `,` type($B) `,` type($C)
-    `->` type($state)
+    `->` qualified(type($state))
   }];
 }
 
@@ -570,11 +570,11 @@ def TransMamba_SwitchOp : TransMamba_TensorOp<"switch", [
     $q `,` $k `,` $v `,` $dt `,` $A `transpoint` $point
     (`skip` `(` $skip^ `:` type($skip) `)`)?
     (`init` `(` $init^ `:` type($init) `)`)?
-    (`cache` `(` $cache^ `:` type($cache) `)`)?
+    (`cache` `(` $cache^ `:` qualified(type($cache)) `)`)?
     (`at` `(` $positions^ `:` type($positions) `)`)?
     (`lengths` `(` $lengths^ `:` type($lengths) `)`)?
     attr-dict `:` type($q) `,` type($k) `,` type($v) `,` type($dt) `,` type($A)
-    `->` type($result) `,` type($state) (`,` type($next_cache)^)?
+    `->` type($result) `,` qualified(type($state)) (`,` qualified(type($next_cache))^)?
   }];
 }
 

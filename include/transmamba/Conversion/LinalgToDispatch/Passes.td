@@ -1,0 +1,73 @@
+//===- Passes.td - From tensors to kernels -----------------*- tablegen -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_CONVERSION_LINALGTODISPATCH_PASSES
+#define TRANSMAMBA_CONVERSION_LINALGTODISPATCH_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def HoistParameters : Pass<"transmamba-hoist-parameters", "::mlir::ModuleOp"> {
+  let summary = "Turn parameters into arguments of the entry points";
+  let description = [{
+    Every `transmamba.get_parameter` of an entry point becomes one more argument,
+    marked `transmamba.parameter = "name"`: from here on a weight is a buffer
+    like any other, which the caller of the entry point binds.
+
+    ```mlir
+    %w = transmamba.get_parameter @norm : tensor<192xf32>
+    // ->
+    func.func @prefill(..., %w: tensor<192xf32> {transmamba.parameter = "norm"})
+    ```
+  }];
+}
+
+def TileToWorkgroups : Pass<"transmamba-tile-to-workgroups",
+                            "::mlir::ModuleOp"> {
+  let summary = "Tile what is left of linalg into workgroups, with producers";
+  let description = [{
+    Every linalg operation at the top of an entry point becomes an
+    `scf.forall`, one iteration a workgroup. Producers that are used nowhere else, and of
+    which no tile would be computed twice, move into the loop of their consumer: a matmul
+    under its pointwise epilogue, a row reduction under its normalisation.
+  }];
+  let options = [
+    Option<"matmulRows", "matmul-rows", "int64_t", "64",
+           "Rows of a matmul's tile">,
+    Option<"matmulColumns", "matmul-columns", "int64_t", "64",
+           "Columns of a matmul's tile">,
+    Option<"tileElements", "tile-elements", "int64_t", "8192",
+           "Elements of a tile of any other operation, about">
+  ];
+  let statistics = [
+    Statistic<"numKernels", "workgroup loops", "Loops formed">,
+    Statistic<"numFused", "fused producers",
+              "Operations moved into the loop of their consumer">
+  ];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def OutlineKernels : Pass<"transmamba-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Outline workgroup loops to kernels";
+  let description = [{
+    After bufferization: every `scf.forall` at the top of an entry point becomes a function
+    marked `transmamba.kernel` and a `transmamba.dispatch`; copies between buffers become
+    kernels too. Kernels with the same body are one function. Views and constants move into the kernel, so that what is left of the
+    entry point is allocations, index arithmetic and dispatches. Scratch memory of a workgroup gets a static size.
+  }];
+  let statistics = [
+    Statistic<"numKernels", "kernels", "Different kernels">,
+    Statistic<"numDispatches", "dispatches", "Dispatches">
+  ];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::transmamba::TransMambaDialect"
+  ];
+}
+
+#endif // TRANSMAMBA_CONVERSION_LINALGTODISPATCH_PASSES
