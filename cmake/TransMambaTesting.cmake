@@ -1,4 +1,4 @@
-# How unit tests are made. Works without LLVM as well: the package and runtime libraries are tested in both builds.
+# How tests are made. Unit tests work without LLVM as well: the package and runtime libraries are tested in both builds.
 
 find_package(GTest REQUIRED)
 
@@ -18,4 +18,18 @@ function(transmamba_add_unittest name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
   add_dependencies(transmamba-unit-tests ${name})
   add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${TRANSMAMBA_TEST_RESULTS}/${name}.xml)
+endfunction()
+
+# The lit suite of test/, as the target check-transmamba. Programs that it runs are everything in tools/.
+function(transmamba_add_lit_suite)
+  find_program(TRANSMAMBA_LIT NAMES lit llvm-lit HINTS ${TRANSMAMBA_LLVM_PREFIX}/bin NO_DEFAULT_PATH)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  configure_file(lit.site.cfg.py.in lit.site.cfg.py @ONLY)
+  get_property(tools GLOBAL PROPERTY TRANSMAMBA_TOOLS)
+  add_custom_target(check-transmamba
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${TRANSMAMBA_TEST_RESULTS}
+    COMMAND ${TRANSMAMBA_LIT} -sv ${CMAKE_CURRENT_BINARY_DIR} --xunit-xml-output ${TRANSMAMBA_TEST_RESULTS}/lit.xml
+    DEPENDS ${tools}
+    COMMENT "Running the lit suite"
+    USES_TERMINAL)
 endfunction()
