@@ -1,0 +1,24 @@
+//===- Barriers.h - Barriers between dependent ops --------------*- C++ -*-===//
+//
+// Part of the TransMamba project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_LIB_CONVERSION_KERNELTOGPU_BARRIERS_H
+#define TRANSMAMBA_LIB_CONVERSION_KERNELTOGPU_BARRIERS_H
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
+namespace transmamba {
+
+/// Inserts a `gpu.barrier` before every op of `kernel` that touches what
+/// another thread may have touched since the last barrier, one of the two being
+/// a write. The linalg ops are still whole, the scratch is placed. Returns the
+/// number of barriers.
+unsigned insertBarriers(mlir::gpu::GPUFuncOp kernel, int64_t blockSize);
+
+} // namespace transmamba
+
+#endif // TRANSMAMBA_LIB_CONVERSION_KERNELTOGPU_BARRIERS_H

@@ -1,0 +1,425 @@
+//===- Distribution.cpp - Kernel ops over threads -------------------------===//
+//
+// Part of the TransMamba project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Distribution.h"
+#include "ThreadMapping.h"
+
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace transmamba {
+namespace {
+
+/// Writes the loops of one linalg.generic for one thread.
+///
+/// A *point* is one of the outputs that the thread holds in registers at once;
+/// all but register-blocked contractions have a single point. Along a blocked
+/// dimension of size n with t points, point p of a thread is at base + p * n/t,
+/// so that neighbouring threads stay at neighbouring elements for every p.
+class GenericDistributor {
+public:
+  GenericDistributor(RewriterBase &rewriter, linalg::GenericOp op,
+                     const ThreadPosition &thread)
+      : b(rewriter), loc(op.getLoc()), op(op), thread(thread),
+        mapping(planThreadMapping(op, thread.blockSize)) {}
+
+  void run();
+
+private:
+  /// Values of the loop dimensions, and the offsets of a point in its tile.
+  struct Iteration {
+    SmallVector<Value> dims;
+    SmallVector<int64_t> offsets;
+  };
+  using LoadCache = DenseMap<std::pair<OpOperand *, ArrayAttr>, Value>;
+
+  void computeSizes();
+  void distributeIndependently();
+  void distributeCooperatively();
+
+  SmallVector<Iteration> enumeratePoints(Value linear);
+  void emitPoints(ArrayRef<Iteration> points);
+  SmallVector<Value> walkSequentialDims(ArrayRef<unsigned> dims,
+                                        MutableArrayRef<Iteration> points,
+                                        ValueRange accumulators);
+  SmallVector<Value> emitBodies(ArrayRef<Iteration> points,
+                                ValueRange accumulators);
+
+  SmallVector<Value> reduceOverLane(Iteration &iteration, Value lane);
+  Value combine(unsigned output, Value left, Value right);
+  Value combineLanes(unsigned output, Value value);
+
+  void delinearize(Value linear, ArrayRef<unsigned> dims,
+                   ArrayRef<Value> extents, MutableArrayRef<Value> result);
+  Value getProduct(ArrayRef<Value> factors);
+  SmallVector<Value> getIndices(OpOperand &operand, const Iteration &iteration);
+  Value loadOperand(OpOperand &operand, const Iteration &iteration);
+  Value loadOutput(OpOperand &output, const Iteration &iteration);
+  void storeOutput(OpOperand &output, const Iteration &iteration, Value value);
+  SmallVector<Value> inlineBody(ArrayRef<Value> arguments,
+                                const Iteration &iteration);
+
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+
+  RewriterBase &b;
+  Location loc;
+  linalg::GenericOp op;
+  ThreadPosition thread;
+  ThreadMapping mapping;
+  /// Size of each loop dimension, and for a spread one the number of its tiles.
+  SmallVector<Value> sizes, tileCounts;
+  /// Outputs that stay in a register while the sequential dimensions are
+  /// walked.
+  SmallVector<OpOperand *> accumulated;
+};
+
+} // namespace
+
+void GenericDistributor::run() {
+  b.setInsertionPoint(op);
+  computeSizes();
+  for (OpOperand &output : op.getDpsInitsMutable())
+    if (mapping.isAccumulated(op.getMatchingIndexingMap(&output)))
+      accumulated.push_back(&output);
+  if (mapping.lanes > 1)
+    distributeCooperatively();
+  else
+    distributeIndependently();
+  b.eraseOp(op);
+}
+
+void GenericDistributor::computeSizes() {
+  SmallVector<Range> ranges =
+      cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc);
+  SmallVector<int64_t> staticSizes = op.getStaticLoopRanges();
+  for (auto [dim, range] : llvm::enumerate(ranges)) {
+    sizes.push_back(getValueOrCreateConstantIndexOp(b, loc, range.size));
+    int64_t tile = mapping.tile[dim];
+    // Only static sizes are blocked, by a divisor.
+    tileCounts.push_back(tile == 1 ? sizes.back()
+                                   : constant(staticSizes[dim] / tile));
+  }
+}
+
+Value GenericDistributor::getProduct(ArrayRef<Value> factors) {
+  Value product = constant(1);
+  for (Value factor : factors)
+    product = b.createOrFold<arith::MulIOp>(loc, product, factor);
+  return product;
+}
+
+/// The index of each of `dims` in a linear index whose last dimension is the
+/// fastest.
+void GenericDistributor::delinearize(Value linear, ArrayRef<unsigned> dims,
+                                     ArrayRef<Value> extents,
+                                     MutableArrayRef<Value> result) {
+  for (size_t i = dims.size(); i-- > 0;) {
+    if (i == 0) {
+      result[dims[i]] = linear;
+      return;
+    }
+    Value extent = extents[dims[i]];
+    result[dims[i]] = b.createOrFold<arith::RemUIOp>(loc, linear, extent);
+    linear = b.createOrFold<arith::DivUIOp>(loc, linear, extent);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// One thread an output
+//===----------------------------------------------------------------------===//
+
+/// for (i = thread; i < tiles; i += blockSize) outputs of tile i
+void GenericDistributor::distributeIndependently() {
+  SmallVector<Value> counts;
+  for (unsigned dim : mapping.parallelDims)
+    counts.push_back(tileCounts[dim]);
+  auto loop = scf::ForOp::create(b, loc, thread.id, getProduct(counts),
+                                 constant(thread.blockSize));
+  b.setInsertionPointToStart(loop.getBody());
+  emitPoints(enumeratePoints(loop.getInductionVar()));
+}
+
+/// All points of the tile with this linear index.
+SmallVector<GenericDistributor::Iteration>
+GenericDistributor::enumeratePoints(Value linear) {
+  Iteration first;
+  first.dims.resize(op.getNumLoops());
+  first.offsets.assign(op.getNumLoops(), 0);
+  delinearize(linear, mapping.parallelDims, tileCounts, first.dims);
+
+  SmallVector<Iteration> points = {first};
+  for (unsigned dim : mapping.parallelDims) {
+    SmallVector<Iteration> extended;
+    for (const Iteration &point : points) {
+      Value index = point.dims[dim];
+      for (int64_t offset = 0; offset < mapping.tile[dim]; ++offset) {
+        Iteration next = point;
+        next.dims[dim] = index;
+        next.offsets[dim] = offset;
+        extended.push_back(next);
+        if (offset + 1 < mapping.tile[dim])
+          index = b.createOrFold<arith::AddIOp>(loc, index, tileCounts[dim]);
+      }
+    }
+    points = std::move(extended);
+  }
+  return points;
+}
+
+/// Loads the accumulated outputs, walks the sequential dimensions, stores them.
+void GenericDistributor::emitPoints(ArrayRef<Iteration> points) {
+  SmallVector<Iteration> moving(points);
+  SmallVector<Value> initial;
+  for (const Iteration &point : points)
+    for (OpOperand *output : accumulated)
+      initial.push_back(loadOutput(*output, point));
+
+  SmallVector<Value> results =
+      walkSequentialDims(mapping.sequentialDims, moving, initial);
+  for (auto [index, point] : llvm::enumerate(points))
+    for (auto [place, output] : llvm::enumerate(accumulated))
+      storeOutput(*output, point, results[index * accumulated.size() + place]);
+}
+
+/// A loop a dimension with the accumulators of all points as its values.
+SmallVector<Value>
+GenericDistributor::walkSequentialDims(ArrayRef<unsigned> dims,
+                                       MutableArrayRef<Iteration> points,
+                                       ValueRange accumulators) {
+  if (dims.empty())
+    return emitBodies(points, accumulators);
+  auto loop = scf::ForOp::create(b, loc, constant(0), sizes[dims.front()],
+                                 constant(1), accumulators);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  for (Iteration &point : points)
+    point.dims[dims.front()] = loop.getInductionVar();
+  SmallVector<Value> next =
+      walkSequentialDims(dims.drop_front(), points, loop.getRegionIterArgs());
+  // A loop without values already has its terminator.
+  if (!next.empty())
+    scf::YieldOp::create(b, loc, next);
+  return llvm::to_vector_of<Value>(loop.getResults());
+}
+
+/// The body for every point; an element that several points read is loaded
+/// once. Returns the new accumulators.
+SmallVector<Value> GenericDistributor::emitBodies(ArrayRef<Iteration> points,
+                                                  ValueRange accumulators) {
+  LoadCache cache;
+  auto load = [&](OpOperand &operand, const Iteration &point) {
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    SmallVector<int64_t> key;
+    for (auto [dim, offset] : llvm::enumerate(point.offsets))
+      key.push_back(map.isFunctionOfDim(dim) ? offset : 0);
+    Value &value = cache[{&operand, b.getI64ArrayAttr(key)}];
+    if (!value)
+      value = loadOperand(operand, point);
+    return value;
+  };
+
+  SmallVector<Value> next;
+  for (auto [index, point] : llvm::enumerate(points)) {
+    SmallVector<Value> arguments;
+    for (OpOperand *input : op.getDpsInputOperands())
+      arguments.push_back(load(*input, point));
+    size_t place = index * accumulated.size();
+    for (OpOperand &output : op.getDpsInitsMutable()) {
+      if (llvm::is_contained(accumulated, &output))
+        arguments.push_back(accumulators[place++]);
+      else
+        arguments.push_back(loadOutput(output, point));
+    }
+    SmallVector<Value> results = inlineBody(arguments, point);
+    for (auto [result, output] : llvm::zip(results, op.getDpsInitsMutable())) {
+      if (llvm::is_contained(accumulated, &output))
+        next.push_back(result);
+      else
+        storeOutput(output, point, result);
+    }
+  }
+  return next;
+}
+
+//===----------------------------------------------------------------------===//
+// Several lanes an output
+//===----------------------------------------------------------------------===//
+
+/// Every group of `lanes` threads reduces one output:
+///   for (round = 0; round < ceil(outputs / groups); ++round)
+///     partial = reduce over the elements lane, lane + lanes, ...
+///     total = butterfly of shuffles
+///     lane 0: output = combine(output, total)
+/// All threads make the same number of rounds, because a shuffle needs the
+/// whole warp; a group without an output repeats the last one.
+void GenericDistributor::distributeCooperatively() {
+  int64_t groups = thread.blockSize / mapping.lanes;
+  Value lanes = constant(mapping.lanes);
+  Value lane = b.createOrFold<arith::RemUIOp>(loc, thread.id, lanes);
+  Value group = b.createOrFold<arith::DivUIOp>(loc, thread.id, lanes);
+
+  SmallVector<Value> counts;
+  for (unsigned dim : mapping.parallelDims)
+    counts.push_back(sizes[dim]);
+  Value outputs = getProduct(counts);
+  auto loop =
+      scf::ForOp::create(b, loc, constant(0), outputs, constant(groups));
+  b.setInsertionPointToStart(loop.getBody());
+  Value index =
+      b.createOrFold<arith::AddIOp>(loc, loop.getInductionVar(), group);
+  Value last = b.createOrFold<arith::SubIOp>(loc, outputs, constant(1));
+  Value clamped = b.createOrFold<arith::MinUIOp>(loc, index, last);
+
+  Iteration iteration;
+  iteration.dims.resize(op.getNumLoops());
+  iteration.offsets.assign(op.getNumLoops(), 0);
+  delinearize(clamped, mapping.parallelDims, sizes, iteration.dims);
+  SmallVector<Value> totals = reduceOverLane(iteration, lane);
+  for (size_t output = 0; output < totals.size(); ++output)
+    totals[output] = combineLanes(output, totals[output]);
+
+  Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, lane,
+                                        constant(0));
+  Value isValid =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, index, outputs);
+  Value stores = arith::AndIOp::create(b, loc, isFirst, isValid);
+  auto guard = scf::IfOp::create(b, loc, stores, /*withElseRegion=*/false);
+  b.setInsertionPointToStart(guard.thenBlock());
+  for (auto [index, output] : llvm::enumerate(op.getDpsInitsMutable())) {
+    Value before = loadOperand(output, iteration);
+    storeOutput(output, iteration, combine(index, before, totals[index]));
+  }
+}
+
+/// Reduces the elements lane, lane + lanes, ... of the reduction, starting from
+/// the neutral elements.
+SmallVector<Value> GenericDistributor::reduceOverLane(Iteration &iteration,
+                                                      Value lane) {
+  SmallVector<Value> neutral, counts;
+  for (Operation *combiner : mapping.combiners)
+    neutral.push_back(
+        arith::ConstantOp::create(b, loc, *arith::getNeutralElement(combiner)));
+  for (unsigned dim : mapping.sequentialDims)
+    counts.push_back(sizes[dim]);
+  auto loop = scf::ForOp::create(b, loc, lane, getProduct(counts),
+                                 constant(mapping.lanes), neutral);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  delinearize(loop.getInductionVar(), mapping.sequentialDims, sizes,
+              iteration.dims);
+  SmallVector<Value> arguments;
+  for (OpOperand *input : op.getDpsInputOperands())
+    arguments.push_back(loadOperand(*input, iteration));
+  llvm::append_range(arguments, loop.getRegionIterArgs());
+  scf::YieldOp::create(b, loc, inlineBody(arguments, iteration));
+  return llvm::to_vector_of<Value>(loop.getResults());
+}
+
+Value GenericDistributor::combine(unsigned output, Value left, Value right) {
+  Operation *combined = mapping.combiners[output]->clone();
+  combined->setOperands({left, right});
+  return b.insert(combined)->getResult(0);
+}
+
+/// A butterfly: afterwards every lane of the group has the total, always added
+/// up in the same order.
+Value GenericDistributor::combineLanes(unsigned output, Value value) {
+  for (int64_t distance = mapping.lanes / 2; distance > 0; distance /= 2) {
+    auto shuffle = gpu::ShuffleOp::create(
+        b, loc, value, static_cast<int32_t>(distance),
+        static_cast<int32_t>(kWarpSize), gpu::ShuffleMode::XOR);
+    value = combine(output, value, shuffle.getShuffleResult());
+  }
+  return value;
+}
+
+//===----------------------------------------------------------------------===//
+// Elements and bodies
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> GenericDistributor::getIndices(OpOperand &operand,
+                                                  const Iteration &iteration) {
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  SmallVector<Value> indices;
+  for (AffineExpr result : map.getResults())
+    indices.push_back(affine::expandAffineExpr(b, loc, result, iteration.dims,
+                                               /*symbolValues=*/{}));
+  return indices;
+}
+
+Value GenericDistributor::loadOperand(OpOperand &operand,
+                                      const Iteration &iteration) {
+  if (!isa<MemRefType>(operand.get().getType()))
+    return operand.get();
+  return memref::LoadOp::create(b, loc, operand.get(),
+                                getIndices(operand, iteration));
+}
+
+/// The old value of an output; any value where the body does not look at it,
+/// for the memory may hold nothing yet.
+Value GenericDistributor::loadOutput(OpOperand &output,
+                                     const Iteration &iteration) {
+  if (op.payloadUsesValueFromOperand(&output))
+    return loadOperand(output, iteration);
+  return arith::ConstantOp::create(
+      b, loc, b.getZeroAttr(getElementTypeOrSelf(output.get())));
+}
+
+void GenericDistributor::storeOutput(OpOperand &output,
+                                     const Iteration &iteration, Value value) {
+  memref::StoreOp::create(b, loc, value, output.get(),
+                          getIndices(output, iteration));
+}
+
+/// A copy of the op's body; returns what it yields.
+SmallVector<Value> GenericDistributor::inlineBody(ArrayRef<Value> arguments,
+                                                  const Iteration &iteration) {
+  IRMapping map;
+  map.map(op.getBody()->getArguments(), arguments);
+  SmallVector<linalg::IndexOp> indices;
+  for (Operation &bodyOp : op.getBody()->without_terminator())
+    b.clone(bodyOp, map)->walk([&](linalg::IndexOp index) {
+      indices.push_back(index);
+    });
+  SmallVector<Value> results = llvm::map_to_vector(
+      op.getBody()->getTerminator()->getOperands(),
+      [&](Value value) { return map.lookupOrDefault(value); });
+  for (linalg::IndexOp index : indices) {
+    Value dim = iteration.dims[index.getDim()];
+    std::replace(results.begin(), results.end(), Value(index), dim);
+    b.replaceOp(index, dim);
+  }
+  return results;
+}
+
+void distributeGeneric(RewriterBase &rewriter, linalg::GenericOp op,
+                       const ThreadPosition &thread) {
+  GenericDistributor(rewriter, op, thread).run();
+}
+
+void distributeStore(RewriterBase &rewriter, memref::StoreOp op,
+                     const ThreadPosition &thread) {
+  Location loc = op.getLoc();
+  rewriter.setInsertionPoint(op);
+  Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
+  Value isFirst = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq,
+                                        thread.id, zero);
+  auto guard = scf::IfOp::create(rewriter, loc, isFirst,
+                                 /*withElseRegion=*/false);
+  rewriter.moveOpBefore(op, guard.thenBlock()->getTerminator());
+}
+
+} // namespace transmamba
