@@ -1,0 +1,360 @@
+//===- LaunchPlan.cpp - The host program as data --------------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "transmamba/Target/LaunchPlan.h"
+#include "ArenaPlanner.h"
+#include "IndexExpressions.h"
+
+#include "TransMamba/IR/TransMambaOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace transmamba;
+using package::Argument;
+using package::Expression;
+
+FailureOr<package::ElementType> transmamba::toElementType(Type type) {
+  using package::ElementType;
+  if (type.isF32())
+    return ElementType::F32;
+  if (type.isBF16())
+    return ElementType::BF16;
+  if (type.isF16())
+    return ElementType::F16;
+  if (type.isF64())
+    return ElementType::F64;
+  if (type.isInteger(8))
+    return ElementType::I8;
+  if (type.isInteger(32))
+    return ElementType::I32;
+  if (type.isInteger(64))
+    return ElementType::I64;
+  return failure();
+}
+
+/// The allocation or argument that a buffer is, or a view of.
+static Value rootBuffer(Value buffer) {
+  while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
+    buffer = view.getViewSource();
+  return buffer;
+}
+
+namespace {
+/// Builds one entry point.
+class PlanBuilder {
+public:
+  PlanBuilder(func::FuncOp entry, const LaunchPlanContext &context)
+      : entry(entry), context(context),
+        planner({{"B", context.maxBatch}, {"T", context.maxSequence}}) {}
+
+  FailureOr<package::EntryPoint> build();
+
+private:
+  LogicalResult addArguments();
+  LogicalResult addInput(unsigned index);
+  void bindState(unsigned index, uint64_t state);
+  LogicalResult addPositions();
+  LogicalResult addOutputs();
+  LogicalResult planArena();
+  LogicalResult addCommands();
+  FailureOr<Argument> argument(DispatchOp dispatch, Value operand);
+
+  StringRef argumentName(unsigned index) {
+    auto name = entry.getArgAttrOfType<StringAttr>(
+        index, TransMambaDialect::kNameAttr);
+    return name ? name.getValue() : StringRef();
+  }
+
+  func::FuncOp entry;
+  const LaunchPlanContext &context;
+  package::EntryPoint plan;
+  IndexExpressions expressions;
+  ArenaPlanner planner;
+  /// Arguments and returned allocations.
+  DenseMap<Value, Argument> bound;
+  /// Arena slots of the other allocations.
+  DenseMap<Value, unsigned> slots;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
+
+LogicalResult PlanBuilder::addInput(unsigned index) {
+  StringRef name = argumentName(index);
+  if (name.empty())
+    return entry.emitError("argument ")
+           << index << " of an entry point needs '"
+           << TransMambaDialect::kNameAttr << "'";
+  Value buffer = entry.getArgument(index);
+  auto type = cast<MemRefType>(buffer.getType());
+  FailureOr<package::ElementType> element =
+      toElementType(type.getElementType());
+  if (failed(element))
+    return entry.emitError("input '")
+           << name << "' has an element type that a package cannot hold: "
+           << type.getElementType();
+  package::Input input;
+  input.name = name.str();
+  input.type = *element;
+
+  // The dynamic dimensions, in order, are the symbols of transmamba.dims.
+  auto dims = entry.getArgAttrOfType<ArrayAttr>(index,
+                                                TransMambaDialect::kDimsAttr);
+  if (type.getNumDynamicDims() != (dims ? dims.size() : 0))
+    return entry.emitError("input '")
+           << name << "' needs one symbol in '"
+           << TransMambaDialect::kDimsAttr
+           << "' for each of its dynamic dimensions";
+  unsigned next = 0;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim)) {
+      input.shape.push_back(Expression(type.getDimSize(dim)));
+      continue;
+    }
+    auto symbol = dyn_cast<StringAttr>(dims[next++]);
+    if (!symbol || (symbol.getValue() != "B" && symbol.getValue() != "T"))
+      return entry.emitError("input '")
+             << name << "': a symbol is \"B\" or \"T\"";
+    std::string symbolName = symbol.getValue().str();
+    expressions.bind(buffer, dim, symbolName);
+    input.shape.push_back(Expression(symbolName));
+    if (llvm::none_of(plan.symbols, [&](const package::Symbol &other) {
+          return other.name == symbolName;
+        }))
+      plan.symbols.push_back({symbolName,
+                              symbolName == "B" ? context.maxBatch
+                                                : context.maxSequence,
+                              input.name, dim});
+  }
+  if (auto range = entry.getArgAttrOfType<ArrayAttr>(
+          index, TransMambaDialect::kRangeAttr))
+    if (range.size() == 2 && isa<IntegerAttr>(range[0]) &&
+        isa<IntegerAttr>(range[1]))
+      input.range = {cast<IntegerAttr>(range[0]).getInt(),
+                     cast<IntegerAttr>(range[1]).getInt()};
+  if (auto role = entry.getArgAttrOfType<StringAttr>(
+          index, TransMambaDialect::kRoleAttr)) {
+    if (role.getValue() == "lengths")
+      input.role = package::Input::Role::Lengths;
+    else if (role.getValue() == "positions")
+      input.role = package::Input::Role::Positions;
+    else
+      return entry.emitError("input '")
+             << name << "' has an unknown role '" << role.getValue() << "'";
+  }
+  bound.try_emplace(buffer, Argument::input(plan.inputs.size()));
+  plan.inputs.push_back(std::move(input));
+  return success();
+}
+
+/// Dimension 0 of every state is the batch; nothing else is dynamic.
+void PlanBuilder::bindState(unsigned index, uint64_t state) {
+  Value buffer = entry.getArgument(index);
+  bound.try_emplace(buffer, Argument::state(state));
+  expressions.bind(buffer, 0, "B");
+}
+
+LogicalResult PlanBuilder::addArguments() {
+  for (BlockArgument argument : entry.getArguments()) {
+    unsigned index = argument.getArgNumber();
+    if (!isa<MemRefType>(argument.getType()))
+      return entry.emitError("argument ") << index << " is not a buffer";
+    if (auto parameter = entry.getArgAttrOfType<StringAttr>(
+            index, TransMambaDialect::kParameterAttr)) {
+      auto it = context.parameters.find(parameter.getValue());
+      if (it == context.parameters.end())
+        return entry.emitError("unknown parameter '")
+               << parameter.getValue() << "'";
+      bound.try_emplace(argument, Argument::parameter(it->second));
+      continue;
+    }
+    auto state = context.states.find(argumentName(index));
+    if (state != context.states.end())
+      bindState(index, state->second);
+    else if (failed(addInput(index)))
+      return failure();
+  }
+  // What an input with a range may leave unchecked is what lengths leave out.
+  for (package::Input &lengths : plan.inputs)
+    if (lengths.role == package::Input::Role::Lengths)
+      for (package::Input &input : plan.inputs)
+        if (input.range && input.shape.size() == 2)
+          input.valid = lengths.name;
+  return success();
+}
+
+LogicalResult PlanBuilder::addPositions() {
+  auto rule =
+      entry->getAttrOfType<StringAttr>(TransMambaDialect::kPositionsAttr);
+  if (!rule)
+    return success();
+  if (rule.getValue() == "advance") {
+    plan.positions.kind = package::PositionRule::Kind::Advance;
+    plan.positions.amount = 1;
+    return success();
+  }
+  if (rule.getValue() != "set")
+    return entry.emitError("'")
+           << TransMambaDialect::kPositionsAttr
+           << "' is \"set\" or \"advance\", not \"" << rule.getValue()
+           << "\"";
+  plan.positions.kind = package::PositionRule::Kind::Set;
+  for (const package::Input &input : plan.inputs)
+    if (input.role == package::Input::Role::Lengths)
+      plan.positions.input = input.name;
+  if (plan.positions.input.empty())
+    return entry.emitError(
+        "sets positions, but has no input with the role \"lengths\"");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Results and scratch memory
+//===----------------------------------------------------------------------===//
+
+LogicalResult PlanBuilder::addOutputs() {
+  auto terminator =
+      cast<func::ReturnOp>(entry.getBody().front().getTerminator());
+  for (auto [index, value] : llvm::enumerate(terminator.getOperands())) {
+    auto nameAttr = entry.getResultAttrOfType<StringAttr>(
+        index, TransMambaDialect::kNameAttr);
+    Value root = rootBuffer(value);
+    auto known = bound.find(root);
+    if (isa<BlockArgument>(root) && known != bound.end() &&
+        known->second.kind == Argument::Kind::State)
+      continue;
+    if (!nameAttr)
+      return entry.emitError("result ")
+             << index << " needs '" << TransMambaDialect::kNameAttr << "'";
+    if (context.states.contains(nameAttr.getValue()))
+      return entry.emitError("state '")
+             << nameAttr.getValue() << "' is not updated in place";
+    if (!root.getDefiningOp<memref::AllocOp>() || known != bound.end())
+      return entry.emitError("result '")
+             << nameAttr.getValue() << "' is not a buffer of its own";
+    auto type = cast<MemRefType>(value.getType());
+    FailureOr<package::ElementType> element =
+        toElementType(type.getElementType());
+    if (failed(element))
+      return entry.emitError("result '")
+             << nameAttr.getValue()
+             << "' has an element type that a package cannot hold";
+    package::Output output;
+    output.name = nameAttr.getValue().str();
+    output.type = *element;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+      FailureOr<Expression> size = expressions.dimension(value, dim);
+      if (failed(size))
+        return failure();
+      output.shape.push_back(std::move(*size));
+    }
+    bound.try_emplace(root, Argument::output(plan.outputs.size()));
+    plan.outputs.push_back(std::move(output));
+  }
+  return success();
+}
+
+LogicalResult PlanBuilder::planArena() {
+  struct Lifetime {
+    Value buffer;
+    unsigned first, last;
+  };
+  // In the order of first use.
+  SmallVector<Lifetime> lifetimes;
+  DenseMap<Value, unsigned> indices;
+  for (auto [command, dispatch] :
+       llvm::enumerate(entry.getBody().getOps<DispatchOp>()))
+    for (Value operand : dispatch.getArguments()) {
+      if (!isa<MemRefType>(operand.getType()))
+        continue;
+      Value root = rootBuffer(operand);
+      if (bound.contains(root))
+        continue;
+      auto [it, inserted] = indices.try_emplace(root, lifetimes.size());
+      unsigned now = static_cast<unsigned>(command) + 1;
+      if (inserted)
+        lifetimes.push_back({root, now, now});
+      lifetimes[it->second].last = now;
+    }
+  for (const Lifetime &lifetime : lifetimes) {
+    FailureOr<Expression> bytes = expressions.bytes(lifetime.buffer);
+    if (failed(bytes))
+      return failure();
+    package::Result<unsigned> slot =
+        planner.add(std::move(*bytes), lifetime.first, lifetime.last);
+    if (!slot)
+      return mlir::emitError(lifetime.buffer.getLoc(),
+                             "the size of this buffer is not valid at the "
+                             "largest batch and sequence: ")
+             << slot.error().what();
+    slots[lifetime.buffer] = *slot;
+  }
+  plan.arena = planner.size();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Commands
+//===----------------------------------------------------------------------===//
+
+FailureOr<Argument> PlanBuilder::argument(DispatchOp dispatch, Value operand) {
+  if (!isa<MemRefType>(operand.getType())) {
+    FailureOr<Expression> value = expressions.translate(operand);
+    if (failed(value))
+      return failure();
+    return Argument::scalar(std::move(*value));
+  }
+  Value root = rootBuffer(operand);
+  if (auto it = bound.find(root); it != bound.end())
+    return it->second;
+  if (auto it = slots.find(root); it != slots.end())
+    return Argument::arena(planner.offset(it->second));
+  return dispatch.emitError("uses a buffer that a launch plan cannot place");
+}
+
+LogicalResult PlanBuilder::addCommands() {
+  for (auto dispatch : entry.getBody().getOps<DispatchOp>()) {
+    package::Command command;
+    command.kernel = dispatch.getKernel().str();
+    for (auto [dim, value] :
+         llvm::enumerate(ValueRange{dispatch.getGridX(), dispatch.getGridY(),
+                                    dispatch.getGridZ()})) {
+      FailureOr<Expression> size = expressions.translate(value);
+      if (failed(size))
+        return failure();
+      command.grid[dim] = std::move(*size);
+    }
+    for (Value operand : dispatch.getArguments()) {
+      FailureOr<Argument> translated = argument(dispatch, operand);
+      if (failed(translated))
+        return failure();
+      command.args.push_back(std::move(*translated));
+    }
+    plan.commands.push_back(std::move(command));
+  }
+  return success();
+}
+
+FailureOr<package::EntryPoint> PlanBuilder::build() {
+  plan.name = entry.getName().str();
+  if (!entry.getBody().hasOneBlock())
+    return entry.emitError("a launch plan needs straight-line code");
+  if (failed(addArguments()) || failed(addPositions()) ||
+      failed(addOutputs()) || failed(planArena()) || failed(addCommands()))
+    return failure();
+  return std::move(plan);
+}
+
+FailureOr<package::EntryPoint>
+transmamba::extractLaunchPlan(func::FuncOp entry,
+                              const LaunchPlanContext &context) {
+  return PlanBuilder(entry, context).build();
+}
