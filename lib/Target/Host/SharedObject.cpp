@@ -115,7 +115,7 @@ static void setFunctionAttributes(llvm::Module &module,
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
                      unsigned optLevel) {
-  static constexpr llvm::OptimizationLevel levels[] = {
+  const llvm::OptimizationLevel levels[] = {
       llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
       llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
   llvm::LoopAnalysisManager loops;

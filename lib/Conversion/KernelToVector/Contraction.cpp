@@ -1,0 +1,718 @@
+//===- Contraction.cpp - Register-blocked contractions ----------*- C++ -*-===//
+//
+// Part of the TransMamba project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// c[m, n] += a[m, k] * b[k, n], whatever the layouts, in one of two forms.
+//
+// Outer products, where n is contiguous in c:
+//
+//   for n in panels of V vectors
+//     (copy the panel of b to scratch: k by V vectors, transposed and extended)
+//     for m in blocks of R rows
+//       acc[R][V] = load c
+//       for k: acc[r][v] = fma(broadcast a[m + r, k], b[k, n + v], acc[r][v])
+//       store acc
+//
+// Dot products, where only k is contiguous and b would be used too few times
+// to pay for its copy (a matrix times a vector):
+//
+//   for m, n in blocks
+//     acc[m][n] = 0
+//     for k in vectors: acc[m][n] = fma(a[m, k...], b[n, k...], acc[m][n])
+//     c[m, n] += sum of the lanes of acc[m][n]
+//
+//===----------------------------------------------------------------------===//
+
+#include "Strategies.h"
+#include "VectorPayload.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/bit.h"
+
+using namespace mlir;
+using namespace transmamba;
+
+/// Size of the panel of b: half of a second-level cache way beyond the first
+/// level, so that the rows of a and c stay in the first one.
+static constexpr int64_t kPanelBytes = 64 * 1024;
+/// What a dynamic size is taken for when a shape is chosen.
+static constexpr int64_t kAssumedSize = 64;
+/// Rows of a from which on a copy of b pays.
+static constexpr int64_t kMinRowsToTranspose = 8;
+static constexpr int64_t kMinRowsToPack = 32;
+
+//===----------------------------------------------------------------------===//
+// Recognition
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The dimensions of a contraction by role. Operand `b` is the one with `n`.
+struct Contraction {
+  unsigned a = 0, b = 1, c = 2;
+  Type accumulatorType;
+  std::optional<unsigned> m, n, k;
+  /// What is left over: loops around the kernel.
+  SmallVector<unsigned> outer;
+  bool isDot = false;
+  bool packsB = false;
+};
+} // namespace
+
+/// The input that `value` is, perhaps extended; null if it is something else.
+static BlockArgument getFactor(Value value) {
+  if (auto extend = value.getDefiningOp<arith::ExtFOp>())
+    value = extend.getIn();
+  return dyn_cast<BlockArgument>(value);
+}
+
+/// Matches yield(c + a * b) with optional extensions of a and b.
+static bool isMultiplyAdd(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
+    return false;
+  Block *body = op.getBody();
+  BlockArgument accumulator = body->getArgument(2);
+  if (!isa<Float32Type, Float64Type>(accumulator.getType()))
+    return false;
+  for (Operation &inner : body->without_terminator())
+    if (!isa<arith::ExtFOp, arith::MulFOp, arith::AddFOp, math::FmaOp>(inner))
+      return false;
+  Value yielded = body->getTerminator()->getOperand(0);
+  Value left, right;
+  if (auto fma = yielded.getDefiningOp<math::FmaOp>()) {
+    if (fma.getC() != accumulator)
+      return false;
+    left = fma.getA();
+    right = fma.getB();
+  } else {
+    auto add = yielded.getDefiningOp<arith::AddFOp>();
+    if (!add)
+      return false;
+    Value product = add.getLhs() == accumulator ? add.getRhs() : add.getLhs();
+    auto multiply = product.getDefiningOp<arith::MulFOp>();
+    if (!multiply ||
+        !llvm::is_contained(add.getOperands(), Value(accumulator)))
+      return false;
+    left = multiply.getLhs();
+    right = multiply.getRhs();
+  }
+  BlockArgument a = getFactor(left), b = getFactor(right);
+  return a && b && a != b && a != accumulator && b != accumulator;
+}
+
+static int64_t sizeOr(const LoopNest &nest, std::optional<unsigned> dim,
+                      int64_t absent) {
+  return dim ? nest.dims[*dim].size().value_or(kAssumedSize) : absent;
+}
+
+/// The largest of `dims`.
+static std::optional<unsigned> largest(const LoopNest &nest,
+                                       ArrayRef<unsigned> dims) {
+  std::optional<unsigned> best;
+  for (unsigned dim : dims)
+    if (!best || sizeOr(nest, dim, 1) > sizeOr(nest, *best, 1))
+      best = dim;
+  return best;
+}
+
+/// Assigns roles to dimensions and picks the form.
+static FailureOr<Contraction> analyze(const LoopNest &nest,
+                                      const VectorTarget &target,
+                                      std::string &reason) {
+  if (!isMultiplyAdd(nest.op)) {
+    reason = "the body is no multiply-add";
+    return failure();
+  }
+  for (const FlatOperand &operand : nest.operands)
+    if (operand.scalar) {
+      reason = "an operand is a scalar";
+      return failure();
+    }
+  Contraction result;
+  const FlatOperand *operands = nest.operands.data();
+  result.accumulatorType = operands[2].elementType;
+  int64_t lanes =
+      target.lanes(result.accumulatorType.getIntOrFloatBitWidth());
+
+  SmallVector<unsigned> free[2], reduced;
+  for (auto [dim, loop] : llvm::enumerate(nest.dims)) {
+    bool inA = !operands[0].isInvariant(dim);
+    bool inB = !operands[1].isInvariant(dim);
+    if (loop.isParallel == operands[2].isInvariant(dim)) {
+      reason = "the result's dimensions are not the parallel ones";
+      return failure();
+    }
+    if (!loop.isParallel)
+      reduced.push_back(dim);
+    else if (inA != inB)
+      free[inB].push_back(dim);
+  }
+  if (reduced.empty()) {
+    reason = "nothing is contracted";
+    return failure();
+  }
+  result.k = largest(nest, reduced);
+
+  // Prefer n contiguous in its input, then n to be packed; the larger one.
+  auto rankOf = [&](unsigned side, unsigned dim) {
+    if (!operands[2].isContiguous(dim))
+      return 0;
+    return operands[side].isContiguous(dim) ? 2 : 1;
+  };
+  int bestRank = 0;
+  for (unsigned side : {1u, 0u})
+    for (unsigned dim : free[side]) {
+      int rank = rankOf(side, dim);
+      if (rank < bestRank || rank == 0 ||
+          (rank == bestRank &&
+           sizeOr(nest, dim, 1) <= sizeOr(nest, *result.n, 1)))
+        continue;
+      bestRank = rank;
+      result.n = dim;
+      result.b = side;
+      result.a = 1 - side;
+    }
+  if (bestRank != 0)
+    result.m = largest(nest, free[result.a]);
+
+  // The dot product form needs a dimension that is contiguous in both inputs.
+  std::optional<unsigned> common;
+  for (unsigned dim : reduced)
+    if (operands[0].isContiguous(dim) && operands[1].isContiguous(dim))
+      common = dim;
+  int64_t rows = sizeOr(nest, result.m, 1);
+  bool narrow = bestRank != 0 && nest.dims[*result.n].size() &&
+                *nest.dims[*result.n].size() * 2 <= lanes;
+  bool dotFits = common && sizeOr(nest, *common, 1) * 2 >= lanes;
+  if (dotFits && (bestRank == 0 || narrow ||
+                  (bestRank == 1 && rows < kMinRowsToTranspose))) {
+    result.isDot = true;
+    result.k = common;
+    result.n = largest(nest, free[1]);
+    result.m = largest(nest, free[0]);
+    result.a = 0;
+    result.b = 1;
+    // A matrix times a vector: the matrix is b, of which rows are in flight.
+    if (!result.n) {
+      std::swap(result.a, result.b);
+      std::swap(result.m, result.n);
+    }
+  } else if (bestRank == 0 ||
+             (bestRank == 1 && rows < kMinRowsToTranspose)) {
+    reason = "no dimension is contiguous in the result and an input";
+    return failure();
+  } else {
+    bool extends = operands[result.b].elementType != result.accumulatorType;
+    result.packsB = bestRank == 1 || rows >= kMinRowsToPack ||
+                    (extends && rows >= kMinRowsToTranspose);
+  }
+  for (unsigned dim = 0; dim < nest.dims.size(); ++dim)
+    if (dim != result.m && dim != result.n && dim != result.k)
+      result.outer.push_back(dim);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Block shape
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Rows and vectors of accumulators.
+struct BlockShape {
+  int64_t rows;
+  int64_t vectors;
+};
+} // namespace
+
+/// `first`, then the powers of two below it: what a remainder is made of.
+static SmallVector<int64_t> remainderSizes(int64_t first) {
+  SmallVector<int64_t> sizes = {first};
+  for (int64_t size = llvm::bit_floor(static_cast<uint64_t>(first));
+       size > 0; size /= 2)
+    if (size < first)
+      sizes.push_back(size);
+  return sizes;
+}
+
+/// The panel widths of a block shape.
+static SmallVector<int64_t> columnSizes(BlockShape shape) {
+  if (shape.vectors <= 2 || shape.rows <= 2)
+    return remainderSizes(shape.vectors);
+  return {shape.vectors, 1};
+}
+
+/// Cycles for one step of k over `rows` by `vectors`, by the throughput of two
+/// multiply-adds and two loads a cycle and a latency of four cycles.
+static double estimateCycles(int64_t rows, int64_t vectors, BlockShape shape) {
+  double cycles = 0;
+  int64_t rowsLeft = rows;
+  for (int64_t blockRows : remainderSizes(shape.rows)) {
+    int64_t rowBlocks = rowsLeft / blockRows;
+    rowsLeft %= blockRows;
+    int64_t vectorsLeft = vectors;
+    for (int64_t blockVectors : columnSizes(shape)) {
+      int64_t blocks = rowBlocks * (vectorsLeft / blockVectors);
+      vectorsLeft %= blockVectors;
+      cycles += blocks * std::max({blockRows * blockVectors / 2.0,
+                                   (blockRows + blockVectors) / 2.0, 4.0});
+    }
+  }
+  return cycles;
+}
+
+static BlockShape chooseShape(int64_t rows, int64_t vectors,
+                              unsigned numRegisters) {
+  BlockShape best = {1, 1};
+  double bestCycles = estimateCycles(rows, vectors, best);
+  int64_t maxVectors = rows <= 2 ? 8 : 4;
+  for (int64_t v = 1; v <= std::min(maxVectors, std::max<int64_t>(vectors, 1));
+       ++v) {
+    for (int64_t r = 1; r <= std::min<int64_t>(rows, 14); ++r) {
+      // The accumulators, a row of b and one broadcast element of a.
+      if (r * v + v + 1 > static_cast<int64_t>(numRegisters))
+        continue;
+      double cycles = estimateCycles(rows, vectors, {r, v});
+      // A larger block only if it gains something: code size.
+      if (cycles < bestCycles * 0.99) {
+        bestCycles = cycles;
+        best = {r, v};
+      }
+    }
+  }
+  return best;
+}
+
+//===----------------------------------------------------------------------===//
+// Emission
+//===----------------------------------------------------------------------===//
+
+namespace {
+class ContractionEmitter {
+public:
+  ContractionEmitter(OpBuilder &builder, const LoopNest &nest,
+                     const VectorTarget &target, const Contraction &roles)
+      : builder(builder), loc(nest.op.getLoc()), index(builder, loc),
+        nest(nest), target(target), roles(roles),
+        laneCount(target.lanes(
+            roles.accumulatorType.getIntOrFloatBitWidth())) {}
+
+  void emit();
+
+private:
+  void emitOuterProducts(const Cursor &batch);
+  void emitPanel(const Cursor &column, OpFoldResult depth, int64_t vectors,
+                 Value valid, OpFoldResult columnsLeft, BlockShape shape);
+  void emitBlock(const Cursor &corner, OpFoldResult depth, int64_t rows,
+                 int64_t vectors, const Lanes &lanes, Value panel);
+  void packRows(const Cursor &column, OpFoldResult depth, int64_t vectors,
+                const Lanes &lanes, Value panel);
+  void packTransposed(const Cursor &column, OpFoldResult depth,
+                      int64_t vectors, OpFoldResult columnsLeft, Value panel);
+  void emitDotProducts(const Cursor &batch);
+  void emitDotBlock(const Cursor &corner, int64_t rows, int64_t columns);
+
+  Cursor advance(const Cursor &cursor, std::optional<unsigned> dim,
+                 OpFoldResult by) {
+    return dim ? cursor.at(index, nest, *dim, by) : cursor;
+  }
+  OpFoldResult extent(std::optional<unsigned> dim) {
+    return dim ? nest.dims[*dim].extent : OpFoldResult(index.cst(1));
+  }
+  /// `value` in the type of the accumulator.
+  Value extend(Value value);
+  Value multiplyAdd(Value a, Value b, Value c);
+  Value loadVector(unsigned operand, OpFoldResult address, OpFoldResult stride,
+                   const Lanes &lanes) {
+    return loadLanes(builder, loc, nest.operands[operand].buffer, address,
+                     stride, lanes);
+  }
+  /// Scratch for a panel of b, shared by all contractions of the function:
+  /// they run one after the other.
+  Value getPanel();
+
+  OpBuilder &builder;
+  Location loc;
+  IndexBuilder index;
+  const LoopNest &nest;
+  const VectorTarget &target;
+  const Contraction &roles;
+  int64_t laneCount;
+};
+} // namespace
+
+Value ContractionEmitter::extend(Value value) {
+  Type type = roles.accumulatorType;
+  if (getElementTypeOrSelf(value.getType()) == type)
+    return value;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    type = VectorType::get(vector.getShape(), type);
+  return arith::ExtFOp::create(builder, loc, type, value);
+}
+
+Value ContractionEmitter::multiplyAdd(Value a, Value b, Value c) {
+  if (target.useFma)
+    return vector::FMAOp::create(builder, loc, a, b, c);
+  Value product = arith::MulFOp::create(builder, loc, a, b);
+  return arith::AddFOp::create(builder, loc, product, c);
+}
+
+Value ContractionEmitter::getPanel() {
+  static constexpr StringLiteral kPanelAttr = "transmamba.panel";
+  auto function = nest.op->getParentOfType<func::FuncOp>();
+  Block &entry = function.getBody().front();
+  auto type = MemRefType::get(
+      {kPanelBytes * 8 / roles.accumulatorType.getIntOrFloatBitWidth()},
+      roles.accumulatorType);
+  for (auto alloca : entry.getOps<memref::AllocaOp>())
+    if (alloca->hasAttr(kPanelAttr) && alloca.getType() == type)
+      return alloca;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&entry);
+  auto alloca = memref::AllocaOp::create(builder, loc, type,
+                                         builder.getI64IntegerAttr(64));
+  alloca->setAttr(kPanelAttr, builder.getUnitAttr());
+  return alloca;
+}
+
+void ContractionEmitter::emit() {
+  emitLoops(builder, loc, nest, roles.outer, Cursor(nest),
+            [&](const Cursor &batch) {
+              if (roles.isDot)
+                emitDotProducts(batch);
+              else
+                emitOuterProducts(batch);
+            });
+}
+
+//===----------------------------------------------------------------------===//
+// Outer products
+//===----------------------------------------------------------------------===//
+
+void ContractionEmitter::emitOuterProducts(const Cursor &batch) {
+  OpFoldResult columns = extent(roles.n);
+  int64_t staticColumns = sizeOr(nest, roles.n, 1);
+  if (nest.dims[*roles.n].size())
+    laneCount = std::min<int64_t>(
+        laneCount, llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(staticColumns, 1))));
+  BlockShape shape =
+      chooseShape(sizeOr(nest, roles.m, 1),
+                  (staticColumns + laneCount - 1) / laneCount,
+                  target.numRegisters());
+
+  auto emitPanels = [&](const Cursor &slab, OpFoldResult depth) {
+    emitChunks(builder, loc, columns, laneCount, columnSizes(shape),
+               /*allowPartial=*/true, ValueRange(),
+               [&](OpFoldResult iv, int64_t vectors, Value valid, ValueRange) {
+                 emitPanel(advance(slab, roles.n, iv), depth, vectors, valid,
+                           index.sub(columns, iv), shape);
+                 return SmallVector<Value>();
+               });
+  };
+  if (!roles.packsB) {
+    emitPanels(batch, extent(roles.k));
+    return;
+  }
+  // The panel holds a slab of k; a multiple of the lanes, for transposition.
+  int64_t elementBytes = roles.accumulatorType.getIntOrFloatBitWidth() / 8;
+  int64_t depth = kPanelBytes / (shape.vectors * laneCount * elementBytes);
+  depth = depth / laneCount * laneCount;
+  std::optional<int64_t> staticDepth = nest.dims[*roles.k].size();
+  if (staticDepth && *staticDepth <= depth) {
+    emitPanels(batch, index.cst(*staticDepth));
+    return;
+  }
+  auto loop = scf::ForOp::create(
+      builder, loc, index.value(index.cst(0)), index.value(extent(roles.k)),
+      index.value(index.cst(depth)));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(loop.getBody()->getTerminator());
+  OpFoldResult begin = loop.getInductionVar();
+  emitPanels(advance(batch, roles.k, begin),
+             index.min(index.sub(extent(roles.k), begin), index.cst(depth)));
+}
+
+void ContractionEmitter::emitPanel(const Cursor &column, OpFoldResult depth,
+                                   int64_t vectors, Value valid,
+                                   OpFoldResult columnsLeft,
+                                   BlockShape shape) {
+  Lanes lanes = Lanes::get(builder, loc, laneCount, valid);
+  Value panel;
+  if (roles.packsB) {
+    panel = getPanel();
+    if (nest.operands[roles.b].isContiguous(*roles.k) &&
+        !nest.operands[roles.b].isContiguous(*roles.n))
+      packTransposed(column, depth, vectors, columnsLeft, panel);
+    else
+      packRows(column, depth, vectors, lanes, panel);
+  }
+  emitChunks(builder, loc, extent(roles.m), 1, remainderSizes(shape.rows),
+             /*allowPartial=*/false, ValueRange(),
+             [&](OpFoldResult iv, int64_t rows, Value, ValueRange) {
+               emitBlock(advance(column, roles.m, iv), depth, rows, vectors,
+                         lanes, panel);
+               return SmallVector<Value>();
+             });
+}
+
+void ContractionEmitter::emitBlock(const Cursor &corner, OpFoldResult depth,
+                                   int64_t rows, int64_t vectors,
+                                   const Lanes &lanes, Value panel) {
+  // Addresses of the block's rows of a and c, constant in the loop over k.
+  SmallVector<OpFoldResult> rowsOfA, cells;
+  for (int64_t row = 0; row < rows; ++row) {
+    Cursor cursor = advance(corner, roles.m, index.cst(row));
+    rowsOfA.push_back(cursor.addresses[roles.a]);
+    for (int64_t vector = 0; vector < vectors; ++vector)
+      cells.push_back(advance(cursor, roles.n, index.cst(vector * laneCount))
+                          .addresses[roles.c]);
+  }
+  SmallVector<Value> accumulators;
+  for (OpFoldResult cell : cells)
+    accumulators.push_back(loadVector(roles.c, cell, index.cst(1), lanes));
+
+  OpFoldResult strideA = nest.operands[roles.a].strides[*roles.k];
+  OpFoldResult strideB = nest.operands[roles.b].strides[*roles.k];
+  int64_t unroll = rows * vectors >= 16 ? 2 : 4;
+  SmallVector<Value> results = emitChunks(
+      builder, loc, depth, 1, {unroll, 1}, /*allowPartial=*/false, accumulators,
+      [&](OpFoldResult iv, int64_t steps, Value, ValueRange carried) {
+        SmallVector<Value> sums = llvm::to_vector_of<Value>(carried);
+        for (int64_t step = 0; step < steps; ++step) {
+          OpFoldResult k = index.add(iv, index.cst(step));
+          SmallVector<Value> rowOfB;
+          for (int64_t vector = 0; vector < vectors; ++vector) {
+            if (panel) {
+              OpFoldResult address = index.add(
+                  index.mul(k, index.cst(vectors * laneCount)),
+                  index.cst(vector * laneCount));
+              rowOfB.push_back(loadLanes(builder, loc, panel, address,
+                                         index.cst(1), {laneCount, Value()}));
+              continue;
+            }
+            OpFoldResult address =
+                index.add(index.add(corner.addresses[roles.b],
+                                    index.mul(k, strideB)),
+                          index.cst(vector * laneCount));
+            rowOfB.push_back(
+                extend(loadVector(roles.b, address, index.cst(1), lanes)));
+          }
+          for (int64_t row = 0; row < rows; ++row) {
+            OpFoldResult address =
+                index.add(rowsOfA[row], index.mul(k, strideA));
+            Value element = splat(
+                builder, loc,
+                extend(loadVector(roles.a, address, index.cst(0), lanes)),
+                laneCount);
+            for (int64_t vector = 0; vector < vectors; ++vector) {
+              Value &sum = sums[row * vectors + vector];
+              sum = multiplyAdd(element, rowOfB[vector], sum);
+            }
+          }
+        }
+        return sums;
+      });
+  for (auto [cell, result] : llvm::zip(cells, results))
+    storeLanes(builder, loc, result, nest.operands[roles.c].buffer, cell,
+               index.cst(1), lanes);
+}
+
+//===----------------------------------------------------------------------===//
+// Packing
+//===----------------------------------------------------------------------===//
+
+/// panel[k][lane] = b[k, n + lane], for any strides.
+void ContractionEmitter::packRows(const Cursor &column, OpFoldResult depth,
+                                  int64_t vectors, const Lanes &lanes,
+                                  Value panel) {
+  const FlatOperand &b = nest.operands[roles.b];
+  emitChunks(
+      builder, loc, depth, 1, {4, 1}, /*allowPartial=*/false, ValueRange(),
+      [&](OpFoldResult iv, int64_t steps, Value, ValueRange) {
+        for (int64_t step = 0; step < steps; ++step) {
+          OpFoldResult k = index.add(iv, index.cst(step));
+          Cursor row = advance(column, roles.k, k);
+          for (int64_t vector = 0; vector < vectors; ++vector) {
+            Cursor cell =
+                advance(row, roles.n, index.cst(vector * laneCount));
+            Value elements = loadVector(roles.b, cell.addresses[roles.b],
+                                        b.strides[*roles.n], lanes);
+            storeLanes(builder, loc, extend(elements), panel,
+                       index.add(index.mul(k, index.cst(vectors * laneCount)),
+                                 index.cst(vector * laneCount)),
+                       index.cst(1), {laneCount, Value()});
+          }
+        }
+        return SmallVector<Value>();
+      });
+}
+
+/// Transposes a square of vectors: log2(n) rounds, each of which interleaves
+/// row i with row i + n/2.
+static void transpose(OpBuilder &builder, Location loc,
+                      SmallVector<Value> &rows) {
+  int64_t size = rows.size();
+  SmallVector<int64_t> low, high;
+  for (int64_t lane = 0; lane < size / 2; ++lane) {
+    low.append({lane, size + lane});
+    high.append({size / 2 + lane, size + size / 2 + lane});
+  }
+  for (int64_t round = 1; round < size; round *= 2) {
+    SmallVector<Value> next;
+    for (int64_t row = 0; row < size / 2; ++row) {
+      Value a = rows[row], b = rows[row + size / 2];
+      next.push_back(vector::ShuffleOp::create(builder, loc, a, b, low));
+      next.push_back(vector::ShuffleOp::create(builder, loc, a, b, high));
+    }
+    rows = std::move(next);
+  }
+}
+
+/// panel[k][lane] = b[k, n + lane] where k is contiguous: squares of vectors
+/// along k are transposed in registers. A row of b past the last one is not
+/// read; the last one is read again in its place and ends up in lanes that are
+/// never stored.
+void ContractionEmitter::packTransposed(const Cursor &column,
+                                        OpFoldResult depth, int64_t vectors,
+                                        OpFoldResult columnsLeft,
+                                        Value panel) {
+  OpFoldResult last = index.sub(columnsLeft, index.cst(1));
+  emitChunks(
+      builder, loc, depth, laneCount, {1}, /*allowPartial=*/true, ValueRange(),
+      [&](OpFoldResult iv, int64_t, Value valid, ValueRange) {
+        Lanes lanes = Lanes::get(builder, loc, laneCount, valid);
+        Cursor slab = advance(column, roles.k, iv);
+        for (int64_t vector = 0; vector < vectors; ++vector) {
+          SmallVector<Value> rows;
+          for (int64_t row = 0; row < laneCount; ++row) {
+            OpFoldResult n =
+                index.min(index.cst(vector * laneCount + row), last);
+            Cursor cell = advance(slab, roles.n, n);
+            rows.push_back(extend(loadVector(
+                roles.b, cell.addresses[roles.b], index.cst(1), lanes)));
+          }
+          transpose(builder, loc, rows);
+          for (int64_t row = 0; row < laneCount; ++row) {
+            OpFoldResult k = index.add(iv, index.cst(row));
+            storeLanes(builder, loc, rows[row], panel,
+                       index.add(index.mul(k, index.cst(vectors * laneCount)),
+                                 index.cst(vector * laneCount)),
+                       index.cst(1), {laneCount, Value()});
+          }
+        }
+        return SmallVector<Value>();
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Dot products
+//===----------------------------------------------------------------------===//
+
+void ContractionEmitter::emitDotProducts(const Cursor &batch) {
+  if (std::optional<int64_t> depth = nest.dims[*roles.k].size())
+    laneCount = std::min<int64_t>(
+        laneCount, llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(*depth, 1))));
+  // The accumulators of a block and one vector of each of its rows of a and b.
+  bool isVector = sizeOr(nest, roles.m, 1) < 4;
+  int64_t rows = isVector ? 1 : (target.numRegisters() == 32 ? 4 : 2);
+  int64_t columns = isVector && target.numRegisters() == 32 ? 8 : 4;
+  emitChunks(
+      builder, loc, extent(roles.n), 1, {columns, 1}, /*allowPartial=*/false,
+      ValueRange(),
+      [&](OpFoldResult n, int64_t blockColumns, Value, ValueRange) {
+        Cursor column = advance(batch, roles.n, n);
+        SmallVector<int64_t> rowSizes = {rows};
+        if (rows != 1)
+          rowSizes.push_back(1);
+        emitChunks(builder, loc, extent(roles.m), 1, rowSizes,
+                   /*allowPartial=*/false, ValueRange(),
+                   [&](OpFoldResult m, int64_t blockRows, Value, ValueRange) {
+                     emitDotBlock(advance(column, roles.m, m), blockRows,
+                                  blockColumns);
+                     return SmallVector<Value>();
+                   });
+        return SmallVector<Value>();
+      });
+}
+
+void ContractionEmitter::emitDotBlock(const Cursor &corner, int64_t rows,
+                                      int64_t columns) {
+  SmallVector<OpFoldResult> rowsOfA, rowsOfB;
+  for (int64_t row = 0; row < rows; ++row)
+    rowsOfA.push_back(
+        advance(corner, roles.m, index.cst(row)).addresses[roles.a]);
+  for (int64_t column = 0; column < columns; ++column)
+    rowsOfB.push_back(
+        advance(corner, roles.n, index.cst(column)).addresses[roles.b]);
+
+  // At least eight chains of multiply-adds: two a cycle, four cycles each.
+  int64_t cells = rows * columns;
+  int64_t chains = std::max<int64_t>(1, 8 / cells);
+  auto type = VectorType::get(laneCount, roles.accumulatorType);
+  Value zero = arith::ConstantOp::create(
+      builder, loc, type, cast<TypedAttr>(builder.getZeroAttr(type)));
+  SmallVector<Value> init(chains * cells, zero);
+  SmallVector<int64_t> unitSizes = {chains};
+  if (chains > 1)
+    unitSizes.push_back(1);
+  SmallVector<Value> sums = emitChunks(
+      builder, loc, extent(roles.k), laneCount, unitSizes,
+      /*allowPartial=*/true, init,
+      [&](OpFoldResult iv, int64_t units, Value valid, ValueRange carried) {
+        Lanes lanes = Lanes::get(builder, loc, laneCount, valid);
+        SmallVector<Value> next = llvm::to_vector_of<Value>(carried);
+        for (int64_t unit = 0; unit < units; ++unit) {
+          OpFoldResult k = index.add(iv, index.cst(unit * laneCount));
+          auto loadRow = [&](unsigned operand, OpFoldResult row) {
+            return extend(loadVector(operand, index.add(row, k), index.cst(1),
+                                     lanes));
+          };
+          SmallVector<Value> as;
+          for (OpFoldResult row : rowsOfA)
+            as.push_back(loadRow(roles.a, row));
+          for (int64_t column = 0; column < columns; ++column) {
+            Value b = loadRow(roles.b, rowsOfB[column]);
+            for (int64_t row = 0; row < rows; ++row) {
+              Value &sum = next[unit * cells + row * columns + column];
+              sum = multiplyAdd(as[row], b, sum);
+            }
+          }
+        }
+        return next;
+      });
+  auto add = [&](Value a, Value b) -> Value {
+    return arith::AddFOp::create(builder, loc, a, b);
+  };
+  Value buffer = nest.operands[roles.c].buffer;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; ++column) {
+      int64_t cell = row * columns + column;
+      for (int64_t width = chains / 2; width > 0; width /= 2)
+        for (int64_t chain = 0; chain < width; ++chain) {
+          Value &low = sums[chain * cells + cell];
+          low = add(low, sums[(chain + width) * cells + cell]);
+        }
+      Value total = reduceLanes(builder, loc, sums[cell], add);
+      Cursor cursor = advance(advance(corner, roles.m, index.cst(row)),
+                              roles.n, index.cst(column));
+      Value at = index.value(cursor.addresses[roles.c]);
+      Value before = memref::LoadOp::create(builder, loc, buffer, at);
+      memref::StoreOp::create(builder, loc, add(before, total), buffer, at);
+    }
+}
+
+LogicalResult transmamba::emitContraction(OpBuilder &builder,
+                                          const LoopNest &nest,
+                                          const VectorTarget &target,
+                                          std::string &reason) {
+  FailureOr<Contraction> roles = analyze(nest, target, reason);
+  if (failed(roles))
+    return failure();
+  ContractionEmitter(builder, nest, target, *roles).emit();
+  return success();
+}
