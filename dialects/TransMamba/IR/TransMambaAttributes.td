@@ -30,8 +30,8 @@ def TransMamba_ScheduleAttr : TransMamba_Attr<"Schedule", "schedule"> {
     * (A1) there is at least one point;
     * (A2) no point is negative.
   }];
-  let parameters = (ins ArrayRefParameter<"int64_t">:$points);
-  let assemblyFormat = "`<` `[` $points `]` `>`";
+  let parameters = (ins OptionalArrayRefParameter<"int64_t">:$points);
+  let assemblyFormat = "`<` `[` (`]` `>`) : ($points^ `]` `>`)?";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// The TransPoint of a layer.

@@ -41,6 +41,13 @@ void TransMambaDialect::initialize() {
       >();
 }
 
+/// Folders of the dialect make constants of `index` only.
+Operation *TransMambaDialect::materializeConstant(OpBuilder &builder,
+                                                  Attribute value, Type type,
+                                                  Location loc) {
+  return arith::ConstantOp::materialize(builder, value, type, loc);
+}
+
 //===----------------------------------------------------------------------===//
 // Discardable attributes
 //===----------------------------------------------------------------------===//
@@ -54,7 +61,8 @@ TransMambaDialect::verifyOperationAttribute(Operation *op,
            << name << "' must be a #transmamba.schedule";
   if (name == kMaxBatchAttr || name == kMaxSequenceAttr) {
     auto value = dyn_cast<IntegerAttr>(attribute.getValue());
-    if (!value || value.getInt() <= 0)
+    if (!value || !value.getValue().isStrictlyPositive() ||
+        !value.getValue().isSignedIntN(64))
       return op->emitOpError("attribute '")
              << name << "' must be a positive integer";
   }
@@ -68,9 +76,8 @@ TransMambaDialect::verifyOperationAttribute(Operation *op,
 // Attributes
 //===----------------------------------------------------------------------===//
 
-LogicalResult
-ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                     ArrayRef<int64_t> points) {
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   ArrayRef<int64_t> points) {
   if (points.empty())
     return emitError() << "(A1) a schedule needs at least one TransPoint";
   for (int64_t point : points)
@@ -137,9 +144,8 @@ static LogicalResult verifyState(function_ref<InFlightDiagnostic()> emitError,
   if (layer < 0)
     return emitError() << "(Y1) the layer is negative: " << layer;
   if (shape.size() < minRank || shape.size() > maxRank)
-    return emitError() << "(Y2) a state of rank " << shape.size()
-                       << " where " << minRank
-                       << (minRank == maxRank ? "" : " or 3")
+    return emitError() << "(Y2) a state of rank " << shape.size() << " where "
+                       << minRank << (minRank == maxRank ? "" : " or 3")
                        << " is expected";
   for (int64_t size : shape)
     if (size <= 0)
@@ -176,10 +182,9 @@ Type SSMStateType::parse(AsmParser &parser) {
 void SSMStateType::print(AsmPrinter &printer) const {
   printState(printer, *this);
 }
-LogicalResult
-SSMStateType::verify(function_ref<InFlightDiagnostic()> emitError,
-                     int64_t layer, ArrayRef<int64_t> shape,
-                     Type elementType) {
+LogicalResult SSMStateType::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t layer, ArrayRef<int64_t> shape,
+                                   Type elementType) {
   if (failed(verifyState(emitError, layer, shape, 2, 3)))
     return failure();
   if (!elementType.isF32())

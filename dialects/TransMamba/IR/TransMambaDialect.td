@@ -37,6 +37,7 @@ def TransMamba_Dialect : Dialect {
     "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"
   ];
   let hasOperationAttrVerify = 1;
+  let hasConstantMaterializer = 1;
   let extraClassDeclaration = [{
     /// Module attributes.
     static constexpr llvm::StringLiteral kScheduleAttr = "transmamba.schedule";

@@ -41,6 +41,13 @@ static bool hasNoTokens(Value value) {
   return cast<RankedTensorType>(value.getType()).getDimSize(1) == 0;
 }
 
+// append_kv of no tokens -> cache
+OpFoldResult AppendKVOp::fold(FoldAdaptor) {
+  if (hasNoTokens(getK()) || hasNoTokens(getV()))
+    return getCache();
+  return {};
+}
+
 /// An empty tensor of the type and shape of `op`'s first result.
 static Value createEmptyLike(PatternRewriter &rewriter, Operation *op) {
   ReifiedRankedShapedTypeDims shapes;
@@ -92,10 +99,9 @@ static LogicalResult dropZeroInit(SSDScanOp op, PatternRewriter &rewriter) {
   auto convert = op.getInit().getDefiningOp<ConvertMemoryOp>();
   if (!convert || !hasNoTokens(convert.getK()))
     return rewriter.notifyMatchFailure(op, "init is not a zero state");
-  rewriter.modifyOpInPlace(op, [&] {
-    op.getInitMutable().clear();
-    op.getStartMutable().clear();
-  });
+  if (op.getStart() && !matchPattern(op.getStart(), m_Zero()))
+    return rewriter.notifyMatchFailure(op, "starts after other tokens");
+  rewriter.modifyOpInPlace(op, [&] { op.getInitMutable().clear(); });
   return success();
 }
 

@@ -55,7 +55,7 @@ def TransMamba_ParameterOp : TransMamba_Op<"parameter", [Symbol]> {
     `[out, in]` matrix; `neg_exp` gives `A = -exp(A_log)`), or are generated
     (`table`, the cosines and sines of rotary positions).
 
-    Constraints: (C1) the type is a static tensor of floats; (C2) exactly one of `source` and `table` is given; (C3) `transpose` needs rank 2.
+    Constraints: (C1) the type is a static tensor of floats; (C2) exactly one of `source` and `table` is given; (C3) `transpose` needs rank 2; (C4) a table has rank 2, a positive theta and no transform.
 
     ```mlir
     transmamba.parameter @layers.0.mixer.qkv from "layers.0.mixer.qkv.weight" as transpose : tensor<192x576xf32>
@@ -313,7 +313,7 @@ def TransMamba_AttentionOp : TransMamba_TensorOp<"attention"> {
     or `j <= t` with `causal`; only `t - j < window` where a window is given; only `j < lengths[b]`. Grouped heads. A query that sees no key, or that
     stands at `t >= lengths[b]` in causal attention, gives zeros. `scale` defaults to `1 / sqrt(N)`.
 
-    Constraints: (C1) q, k, v agree in batch and k, v in tokens; (C2) q and k agree in head dimension; (C3) the numbers of heads divide the largest; (C4) causal attention has as many queries as keys; (C5) the result is `B x T x H x D`; (C6) the window is positive and needs `causal`; (C7) lengths have one element a row; (C8) element types agree.
+    Constraints: (C1) q, k, v agree in batch and k, v in tokens; (C2) q and k agree in head dimension; (C3) the numbers of heads divide the largest; (C4) causal attention has as many queries as keys; (C5) the result is `B x T x H x D`; (C6) the window is positive and needs `causal`; (C7) lengths have one element a row; (C8) element types agree; (C9) the scale is finite.
 
     ```mlir
     func.func @f(%q: tensor<?x?x4x48xf32>, %k: tensor<?x?x2x48xf32>, %v: tensor<?x?x2x48xf32>) -> tensor<?x?x4x48xf32> {
@@ -362,6 +362,7 @@ def TransMamba_AppendKVOp : TransMamba_Op<"append_kv", [
     (`lengths` `(` $lengths^ `:` type($lengths) `)`)?
     attr-dict `:` qualified(type($cache)) `,` type($k) `,` type($v)
   }];
+  let hasFolder = 1;
   let hasVerifier = 1;
 }
 
@@ -371,7 +372,7 @@ def TransMamba_CachedAttentionOp : TransMamba_TensorOp<"cached_attention"> {
     As causal `attention`, where query `t` of row `b` stands at the absolute position `p = at[b] + t` and sees the slots `j <= p` (and `p - j < window`)
     of the cache, its own key included. A query that stands at or beyond the capacity gives zeros.
 
-    Constraints: (C1) the head dimension is the cache's; (C2) the cache's heads divide q's; (C3) the result has q's type; (C4) positions have one element a row; (C5) the window is positive; (C6) element types agree.
+    Constraints: (C1) the head dimension is the cache's; (C2) the cache's heads divide q's; (C3) the result has q's type; (C4) positions have one element a row; (C5) the window is positive; (C6) element types agree; (C7) the scale is finite.
     (S2) the cache is not updated by another operation: a stale version is never read.
 
     ```mlir
@@ -402,7 +403,7 @@ def TransMamba_ConvertMemoryOp : TransMamba_Op<"convert_memory", [Pure]> {
     `h[b, h] = sum_{j < n} (prod_{i = j+1}^{n-1} a_i) dt_j k_j v_j^T`, `a_i = exp(dt_i A)`, over the `n` tokens of the operands (of row b: the first `min(n, lengths[b])`).
     It has no parameters, and equals the final state of `ssd_scan` over the same tokens. `k` is not rotated.
 
-    Constraints: (C1) k, v, dt agree in batch and tokens; (C2) the state is `H x N x D`; (C3) the numbers of heads divide H; (C4) dt and A have H heads; (C5) lengths have one element a row.
+    Constraints: (C1) k, v, dt agree in batch and tokens; (C2) the state is `H x N x D`; (C3) the numbers of heads divide H; (C4) dt and A have H heads; (C5) lengths have one element a row; (C6) element types of k and v agree.
 
     ```mlir
     func.func @f(%k: tensor<?x?x4x48xf32>, %v: tensor<?x?x4x48xf32>, %dt: tensor<?x?x4xf32>, %A: tensor<4xf32>)
@@ -542,7 +543,7 @@ def TransMamba_SwitchOp : TransMamba_TensorOp<"switch", [
 
     Results: `y`; the state after the last valid token; the cache with the keys and values at `p < P` added. Invalid tokens give zeros.
 
-    Constraints: (C1) q, k, v, dt agree in batch and tokens; (C2) q and k agree in head dimension; (C3) the numbers of heads divide H; (C4) dt, A and D have H heads; (C5) states are `H x N x D`, caches have heads that k's and v's divide, and their head dimension; (C6) the result is `B x T x H x D`; (C7) states of one layer only, in and out of one type; (C8) a cache goes in if and only if it comes out; (C9) positions need a cache and an init; (C10) lengths and positions have one element a row; (C11) the TransPoint and the window are positive; (C12) element types agree; (C13) theta is positive, `rotary_dim` even and in `[2, N]`.
+    Constraints: (C1) q, k, v, dt agree in batch and tokens; (C2) q and k agree in head dimension; (C3) the numbers of heads divide H; (C4) dt, A and D have H heads; (C5) states are `H x N x D`, caches have heads that k's and v's divide, and their head dimension; (C6) the result is `B x T x H x D`; (C7) states of one layer only, in and out of one type; (C8) a cache goes in if and only if it comes out; (C9) positions need a cache and an init; (C10) lengths and positions have one element a row; (C11) the TransPoint and the window are positive; (C12) element types agree; (C13) theta is positive, `rotary_dim` even and in `[2, N]`, and neither `rotary_dim` nor `interleaved` stands without theta; (C14) the scale is finite.
     (S1) cache and init have no other use.
 
     ```mlir
@@ -591,6 +592,17 @@ def TransMamba_DispatchOp : TransMamba_Op<"dispatch", [
     a rank-0 memref of its element type (one pointer); the kernel puts the shape back.
 
     Constraints: (C1) the callee is a kernel with as many arguments; (C2) index operands are passed as they are, and memrefs as rank-0 memrefs of their element type.
+
+    ```mlir
+    func.func private @clear(%x: index, %y: index, %z: index, %p: memref<f32>, %n: index) attributes {transmamba.kernel} {
+      return
+    }
+    func.func @f(%buffer: memref<?x4xf32>, %n: index) {
+      %c1 = arith.constant 1 : index
+      transmamba.dispatch @clear grid(%n, %c1, %c1) args(%buffer, %n : memref<?x4xf32>, index)
+      return
+    }
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$grid_x, Index:$grid_y,
     Index:$grid_z, Variadic<AnyTypeOf<[AnyMemRef, Index]>>:$arguments);

@@ -26,6 +26,11 @@ static ArrayRef<int64_t> shapeOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getShape();
 }
 
+/// A size as it is written in a type.
+static std::string spell(int64_t size) {
+  return ShapedType::isDynamic(size) ? "?" : std::to_string(size);
+}
+
 static Type elementOf(Value value) {
   return cast<ShapedType>(value.getType()).getElementType();
 }
@@ -53,9 +58,19 @@ static LogicalResult verifySize(Operation *op, StringRef rule, StringRef what,
                            << ", expected " << expected;
 }
 
+/// As above for a size that must be static.
+static LogicalResult verifyStaticSize(Operation *op, StringRef rule,
+                                      StringRef what, int64_t size,
+                                      int64_t expected) {
+  if (size == expected)
+    return success();
+  return op->emitOpError() << "(" << rule << ") " << what << " is "
+                           << spell(size) << ", expected " << expected;
+}
+
 /// Lengths and positions: one element a row of `batch`.
-static LogicalResult verifyPerRow(Operation *op, StringRef rule,
-                                  StringRef what, Value perRow, Value batch) {
+static LogicalResult verifyPerRow(Operation *op, StringRef rule, StringRef what,
+                                  Value perRow, Value batch) {
   if (!perRow)
     return success();
   return verifySize(op, rule, what, shapeOf(perRow)[0], shapeOf(batch)[0]);
@@ -65,9 +80,10 @@ static LogicalResult verifySameElement(Operation *op, StringRef rule,
                                        ValueRange values) {
   for (Value value : values)
     if (elementOf(value) != elementOf(values[0]))
-      return op->emitOpError() << "(" << rule << ") element types differ: "
-                               << elementOf(values[0]) << " and "
-                               << elementOf(value);
+      return op->emitOpError()
+             << "(" << rule
+             << ") element types differ: " << elementOf(values[0]) << " and "
+             << elementOf(value);
   return success();
 }
 
@@ -93,8 +109,8 @@ static LogicalResult verifyStaticHeadDim(Operation *op, StringRef rule,
                                          ValueRange values) {
   for (Value value : values)
     if (shapeOf(value)[3] <= 0)
-      return op->emitOpError() << "(" << rule
-                               << ") head dimensions must be static and positive";
+      return op->emitOpError()
+             << "(" << rule << ") head dimensions must be static and positive";
   return success();
 }
 
@@ -108,6 +124,19 @@ static LogicalResult verifyStateShape(Operation *op, StringRef rule,
              << " does not have the shape ";
   llvm::interleave(expected, diagnostic, "x");
   return diagnostic;
+}
+
+/// Whether an attribute that must be a positive number is one: not zero, not
+/// negative, not infinite and not NaN.
+static bool isPositive(const APFloat &value) {
+  return value.isFinite() && !value.isZero() && !value.isNegative();
+}
+
+static LogicalResult verifyScale(Operation *op, StringRef rule,
+                                 FloatAttr scale) {
+  if (!scale || scale.getValue().isFinite())
+    return success();
+  return op->emitOpError() << "(" << rule << ") the scale must be finite";
 }
 
 /// (S1) State is linear: the value that an operation updates has no other use,
@@ -139,6 +168,12 @@ LogicalResult ParameterOp::verify() {
     return emitOpError("(C2) needs either a source or a table");
   if (getTransform() == WeightTransform::Transpose && type.getRank() != 2)
     return emitOpError("(C3) only a matrix can be transposed, not ") << type;
+  if (RopeTableAttr table = getTableAttr()) {
+    if (type.getRank() != 2 || !isPositive(table.getTheta().getValue()))
+      return emitOpError("(C4) a table has rank 2 and a positive theta");
+    if (getTransform() != WeightTransform::None)
+      return emitOpError("(C4) a table is not transformed");
+  }
   return success();
 }
 
@@ -172,7 +207,7 @@ LogicalResult RMSNormOp::verify() {
   if (failed(verifySize(*this, "C1", "the weight's size",
                         shapeOf(getWeight())[0], type.getShape().back())))
     return failure();
-  if (getEps().convertToDouble() <= 0)
+  if (!isPositive(getEps()))
     return emitOpError("(C2) eps must be positive");
   return success();
 }
@@ -186,7 +221,7 @@ LogicalResult GatedRMSNormOp::verify() {
   if (groups <= 0 || ShapedType::isDynamic(channels) || channels % groups != 0)
     return emitOpError("(C2) ")
            << groups << " groups do not divide the channels";
-  if (getEps().convertToDouble() <= 0)
+  if (!isPositive(getEps()))
     return emitOpError("(C3) eps must be positive");
   if (getPointAttr() && getPointAttr().getInt() < 0)
     return emitOpError("(C4) the TransPoint is negative");
@@ -209,8 +244,7 @@ LogicalResult LastTokenOp::verify() {
 LogicalResult CausalConv1DOp::verify() {
   int64_t channels = shapeOf(getInput())[2];
   ArrayRef<int64_t> weight = shapeOf(getWeight());
-  if (ShapedType::isDynamic(channels) || weight[0] != channels ||
-      weight[1] < 2)
+  if (ShapedType::isDynamic(channels) || weight[0] != channels || weight[1] < 2)
     return emitOpError("(C1) the weight must be C x W with W >= 2, where C is "
                        "the static number of channels");
   if (getBias() && shapeOf(getBias())[0] != channels)
@@ -239,15 +273,15 @@ static LogicalResult verifyRotaryDim(Operation *op, StringRef rule,
   int64_t size = rotaryDim ? rotaryDim.getInt() : headDim;
   if (size < 2 || size % 2 != 0 || size > headDim)
     return op->emitOpError() << "(" << rule << ") rotary dimension " << size
-                             << " is not even or not in [2, " << headDim
-                             << "]";
+                             << " is not even or not in [2, " << headDim << "]";
   return success();
 }
 
 LogicalResult RopeOp::verify() {
-  if (!(getTheta().convertToDouble() > 0))
+  if (!isPositive(getTheta()))
     return emitOpError("(C1) theta must be positive");
-  if (failed(verifyRotaryDim(*this, "C2", getRotaryDimAttr(),
+  if (failed(verifyStaticHeadDim(*this, "C2", getInput())) ||
+      failed(verifyRotaryDim(*this, "C2", getRotaryDimAttr(),
                              shapeOf(getInput())[3])))
     return failure();
   return verifyPerRow(*this, "C3", "the number of positions", getPositions(),
@@ -263,8 +297,7 @@ LogicalResult AttentionOp::verify() {
                         {{getQ(), 3}, {getK(), 3}})) ||
       failed(verifyStaticHeadDim(*this, "C2", {getQ(), getK(), getV()})))
     return failure();
-  FailureOr<int64_t> heads =
-      verifyHeads(*this, "C3", {getQ(), getK(), getV()});
+  FailureOr<int64_t> heads = verifyHeads(*this, "C3", {getQ(), getK(), getV()});
   if (failed(heads))
     return failure();
   if (getCausal() && failed(verifySame(*this, "C4", "queries and keys",
@@ -274,17 +307,20 @@ LogicalResult AttentionOp::verify() {
                         {{getQ(), 0}, {getResult(), 0}})) ||
       failed(verifySame(*this, "C5", "tokens of the result",
                         {{getQ(), 1}, {getResult(), 1}})) ||
-      failed(verifySize(*this, "C5", "the result's number of heads",
-                        shapeOf(getResult())[2], *heads)) ||
-      failed(verifySame(*this, "C5", "the result's head dimension",
-                        {{getV(), 3}, {getResult(), 3}})))
+      failed(verifyStaticSize(*this, "C5", "the result's number of heads",
+                              shapeOf(getResult())[2], *heads)) ||
+      failed(verifyStaticSize(*this, "C5", "the result's head dimension",
+                              shapeOf(getResult())[3], shapeOf(getV())[3])))
     return failure();
   if (getWindowAttr() && (getWindowAttr().getInt() <= 0 || !getCausal()))
     return emitOpError("(C6) a window must be positive and causal");
   if (failed(verifyPerRow(*this, "C7", "the number of lengths", getLengths(),
                           getQ())))
     return failure();
-  return verifySameElement(*this, "C8", {getQ(), getK(), getV(), getResult()});
+  if (failed(verifySameElement(*this, "C8",
+                               {getQ(), getK(), getV(), getResult()})))
+    return failure();
+  return verifyScale(*this, "C9", getScaleAttr());
 }
 
 LogicalResult AppendKVOp::verify() {
@@ -295,11 +331,11 @@ LogicalResult AppendKVOp::verify() {
   for (Value value : {getK(), getV()}) {
     if (shapeOf(value)[3] != cache.getShape()[1])
       return emitOpError("(C2) head dimension ")
-             << shapeOf(value)[3] << " does not fit " << cache;
+             << spell(shapeOf(value)[3]) << " does not fit " << cache;
     int64_t heads = shapeOf(value)[2];
     if (heads <= 0 || cache.getShape()[0] % heads != 0)
       return emitOpError("(C3) ")
-             << heads << " heads do not divide those of " << cache;
+             << spell(heads) << " heads do not divide those of " << cache;
     if (elementOf(value) != cache.getElementType())
       return emitOpError("(C4) element type ")
              << elementOf(value) << " does not fit " << cache;
@@ -322,11 +358,11 @@ LogicalResult CachedAttentionOp::verify() {
   KVCacheType cache = getCache().getType();
   if (shapeOf(getQ())[3] != cache.getShape()[1])
     return emitOpError("(C1) head dimension ")
-           << shapeOf(getQ())[3] << " does not fit " << cache;
+           << spell(shapeOf(getQ())[3]) << " does not fit " << cache;
   int64_t heads = shapeOf(getQ())[2];
   if (heads <= 0 || heads % cache.getShape()[0] != 0)
     return emitOpError("(C2) the heads of ")
-           << cache << " do not divide the queries' " << heads;
+           << cache << " do not divide the queries' " << spell(heads);
   if (getResult().getType() != getQ().getType())
     return emitOpError("(C3) the result must have the type of the queries");
   if (failed(verifyPerRow(*this, "C4", "the number of positions",
@@ -337,10 +373,12 @@ LogicalResult CachedAttentionOp::verify() {
   if (elementOf(getQ()) != cache.getElementType())
     return emitOpError("(C6) element type ")
            << elementOf(getQ()) << " does not fit " << cache;
+  if (failed(verifyScale(*this, "C7", getScaleAttr())))
+    return failure();
   for (Operation *user : getCache().getUsers())
     if (updatesState(user)) {
-      InFlightDiagnostic diagnostic = emitOpError(
-          "(S2) reads a cache that another operation updates");
+      InFlightDiagnostic diagnostic =
+          emitOpError("(S2) reads a cache that another operation updates");
       diagnostic.attachNote(user->getLoc()) << "updated here";
       return diagnostic;
     }
@@ -357,33 +395,36 @@ LogicalResult ConvertMemoryOp::verify() {
       failed(verifySame(*this, "C1", "tokens",
                         {{getK(), 1}, {getV(), 1}, {getDt(), 1}})))
     return failure();
+  if (failed(verifyStaticHeadDim(*this, "C2", {getK(), getV()})))
+    return failure();
   SSMStateType state = getState().getType();
   if (state.getShape().size() != 3)
     return emitOpError("(C2) the state must be H x N x D, not ") << state;
   int64_t heads = state.getShape()[0];
-  if (failed(verifyStateShape(
-          *this, "C2", state,
-          {heads, shapeOf(getK())[3], shapeOf(getV())[3]})))
+  if (failed(verifyStateShape(*this, "C2", state,
+                              {heads, shapeOf(getK())[3], shapeOf(getV())[3]})))
     return failure();
   for (Value value : {getK(), getV()})
     if (shapeOf(value)[2] <= 0 || heads % shapeOf(value)[2] != 0)
       return emitOpError("(C3) ")
-             << shapeOf(value)[2] << " heads do not divide the state's "
+             << spell(shapeOf(value)[2]) << " heads do not divide the state's "
              << heads;
   if (shapeOf(getDt())[2] != heads || shapeOf(getA())[0] != heads)
     return emitOpError("(C4) dt and A must have the state's ")
            << heads << " heads";
-  return verifyPerRow(*this, "C5", "the number of lengths", getLengths(),
-                      getK());
+  if (failed(verifyPerRow(*this, "C5", "the number of lengths", getLengths(),
+                          getK())))
+    return failure();
+  return verifySameElement(*this, "C6", {getK(), getV()});
 }
 
 LogicalResult SSDScanOp::verify() {
-  if (failed(verifySame(
-          *this, "C1", "rows",
-          {{getQ(), 0}, {getK(), 0}, {getV(), 0}, {getDt(), 0}})) ||
-      failed(verifySame(
-          *this, "C1", "tokens",
-          {{getQ(), 1}, {getK(), 1}, {getV(), 1}, {getDt(), 1}})) ||
+  if (failed(
+          verifySame(*this, "C1", "rows",
+                     {{getQ(), 0}, {getK(), 0}, {getV(), 0}, {getDt(), 0}})) ||
+      failed(
+          verifySame(*this, "C1", "tokens",
+                     {{getQ(), 1}, {getK(), 1}, {getV(), 1}, {getDt(), 1}})) ||
       failed(verifySame(*this, "C2", "state dimensions of q and k",
                         {{getQ(), 3}, {getK(), 3}})) ||
       failed(verifyStaticHeadDim(*this, "C2", {getQ(), getK(), getV()})))
@@ -395,18 +436,18 @@ LogicalResult SSDScanOp::verify() {
   if (shapeOf(getDt())[2] != *heads || shapeOf(getA())[0] != *heads ||
       (getSkip() && shapeOf(getSkip())[0] != *heads))
     return emitOpError("(C4) dt, A and D must have ") << *heads << " heads";
-  if (failed(verifyStateShape(
-          *this, "C5", getState().getType(),
-          {*heads, shapeOf(getK())[3], shapeOf(getV())[3]})))
+  if (failed(
+          verifyStateShape(*this, "C5", getState().getType(),
+                           {*heads, shapeOf(getK())[3], shapeOf(getV())[3]})))
     return failure();
   if (failed(verifySame(*this, "C6", "rows of the result",
                         {{getQ(), 0}, {getResult(), 0}})) ||
       failed(verifySame(*this, "C6", "tokens of the result",
                         {{getQ(), 1}, {getResult(), 1}})) ||
-      failed(verifySize(*this, "C6", "the result's number of heads",
-                        shapeOf(getResult())[2], *heads)) ||
-      failed(verifySame(*this, "C6", "the result's head dimension",
-                        {{getV(), 3}, {getResult(), 3}})))
+      failed(verifyStaticSize(*this, "C6", "the result's number of heads",
+                              shapeOf(getResult())[2], *heads)) ||
+      failed(verifyStaticSize(*this, "C6", "the result's head dimension",
+                              shapeOf(getResult())[3], shapeOf(getV())[3])))
     return failure();
   if (getInit() && getInit().getType() != getState().getType())
     return emitOpError("(C7) the state comes in as ")
@@ -428,12 +469,11 @@ LogicalResult SSDScanOp::verify() {
 }
 
 LogicalResult SelectiveScanOp::verify() {
-  if (failed(verifySame(
-          *this, "C1", "rows",
-          {{getU(), 0}, {getDt(), 0}, {getB(), 0}, {getC(), 0}})) ||
-      failed(verifySame(
-          *this, "C1", "tokens",
-          {{getU(), 1}, {getDt(), 1}, {getB(), 1}, {getC(), 1}})))
+  if (failed(
+          verifySame(*this, "C1", "rows",
+                     {{getU(), 0}, {getDt(), 0}, {getB(), 0}, {getC(), 0}})) ||
+      failed(verifySame(*this, "C1", "tokens",
+                        {{getU(), 1}, {getDt(), 1}, {getB(), 1}, {getC(), 1}})))
     return failure();
   int64_t channels = shapeOf(getU())[2];
   if (channels <= 0 || shapeOf(getDt())[2] != channels ||
@@ -476,12 +516,12 @@ LogicalResult SelectReadingOp::verify() {
 }
 
 LogicalResult SwitchOp::verify() {
-  if (failed(verifySame(
-          *this, "C1", "rows",
-          {{getQ(), 0}, {getK(), 0}, {getV(), 0}, {getDt(), 0}})) ||
-      failed(verifySame(
-          *this, "C1", "tokens",
-          {{getQ(), 1}, {getK(), 1}, {getV(), 1}, {getDt(), 1}})) ||
+  if (failed(
+          verifySame(*this, "C1", "rows",
+                     {{getQ(), 0}, {getK(), 0}, {getV(), 0}, {getDt(), 0}})) ||
+      failed(
+          verifySame(*this, "C1", "tokens",
+                     {{getQ(), 1}, {getK(), 1}, {getV(), 1}, {getDt(), 1}})) ||
       failed(verifySame(*this, "C2", "head dimensions of q and k",
                         {{getQ(), 3}, {getK(), 3}})) ||
       failed(verifyStaticHeadDim(*this, "C2", {getQ(), getK(), getV()})))
@@ -495,8 +535,7 @@ LogicalResult SwitchOp::verify() {
     return emitOpError("(C4) dt, A and D must have ") << *heads << " heads";
   int64_t keyDim = shapeOf(getK())[3], valueDim = shapeOf(getV())[3];
   SSMStateType state = getState().getType();
-  if (failed(
-          verifyStateShape(*this, "C5", state, {*heads, keyDim, valueDim})))
+  if (failed(verifyStateShape(*this, "C5", state, {*heads, keyDim, valueDim})))
     return failure();
   if (getCache()) {
     KVCacheType cache = getCache().getType();
@@ -516,10 +555,10 @@ LogicalResult SwitchOp::verify() {
                         {{getQ(), 0}, {getResult(), 0}})) ||
       failed(verifySame(*this, "C6", "tokens of the result",
                         {{getQ(), 1}, {getResult(), 1}})) ||
-      failed(verifySize(*this, "C6", "the result's number of heads",
-                        shapeOf(getResult())[2], *heads)) ||
-      failed(verifySame(*this, "C6", "the result's head dimension",
-                        {{getV(), 3}, {getResult(), 3}})))
+      failed(verifyStaticSize(*this, "C6", "the result's number of heads",
+                              shapeOf(getResult())[2], *heads)) ||
+      failed(verifyStaticSize(*this, "C6", "the result's head dimension",
+                              shapeOf(getResult())[3], shapeOf(getV())[3])))
     return failure();
   if (getInit() && getInit().getType() != state)
     return emitOpError("(C7) the state comes in as ")
@@ -543,12 +582,15 @@ LogicalResult SwitchOp::verify() {
                                {getQ(), getK(), getV(), getResult()})))
     return failure();
   if (getRopeTheta()) {
-    if (!(getRopeTheta()->convertToDouble() > 0))
+    if (!isPositive(*getRopeTheta()))
       return emitOpError("(C13) theta must be positive");
     if (failed(verifyRotaryDim(*this, "C13", getRotaryDimAttr(), keyDim)))
       return failure();
+  } else if (getRotaryDimAttr() || getInterleaved()) {
+    return emitOpError("(C13) rotary_dim and interleaved need a theta");
   }
-  if (failed(verifyOnlyUse(*this, getInit())))
+  if (failed(verifyScale(*this, "C14", getScaleAttr())) ||
+      failed(verifyOnlyUse(*this, getInit())))
     return failure();
   return verifyOnlyUse(*this, getCache());
 }
