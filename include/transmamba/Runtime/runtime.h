@@ -222,7 +222,7 @@ TM_API tm_status tm_session_invoke(tm_session *session, const char *entry,
 
 /* Type, rank and shape of the output `name` for inputs of the given shapes (the
  * data of `inputs` is not looked at). Fills everything of `output` but `data`. */
-TM_API tm_status tm_session_output_shape(const tm_session *session,
+TM_API tm_status tm_session_output_shape(tm_session *session,
                                          const char *entry,
                                          const tm_tensor *inputs,
                                          size_t input_count, const char *name,
@@ -241,7 +241,7 @@ TM_API tm_status tm_session_describe_state(const tm_session *session,
 /* Copies the state `name` to or from `data`, which has `size` bytes, exactly
  * those of the state. Writing is for tests and for restoring what was read; it
  * does not move positions. */
-TM_API tm_status tm_session_read_state(const tm_session *session,
+TM_API tm_status tm_session_read_state(tm_session *session,
                                        const char *name, void *data,
                                        size_t size);
 TM_API tm_status tm_session_write_state(tm_session *session, const char *name,

@@ -1,0 +1,108 @@
+//===- CudaProgram.h - Packages on a GPU -----------------------*- C++ -*-===//
+//
+// Part of the TransMamba compiler.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_LIB_RUNTIME_CUDAPROGRAM_H
+#define TRANSMAMBA_LIB_RUNTIME_CUDAPROGRAM_H
+
+#include "CudaContext.h"
+#include "Device.h"
+
+#include <list>
+#include <memory>
+#include <vector>
+
+namespace transmamba::runtime::cuda {
+
+/// A module and the weights in the memory of a GPU.
+class CudaProgram final : public Program {
+public:
+  CudaProgram(std::shared_ptr<const package::Package> package,
+              const package::Variant &variant,
+              std::shared_ptr<const Context> context);
+  ~CudaProgram() override;
+
+  std::unique_ptr<Executor>
+  createExecutor(int64_t rows, const ExecutorOptions &options) override;
+
+  const std::shared_ptr<const Context> &contextPtr() const { return context; }
+  CUfunction kernel(size_t index) const { return kernels[index]; }
+  CUdeviceptr parameter(size_t index) const {
+    return weights.address() + package().manifest().parameters[index].offset;
+  }
+
+private:
+  void loadModule();
+  std::string tryLoad(const void *image);
+  void prepareKernel(size_t index);
+  void checkParameters(size_t index, const package::Command &command) const;
+  void uploadWeights();
+
+  std::shared_ptr<const Context> context;
+  CUmodule module = nullptr;
+  /// Parallel to the variant's kernels.
+  std::vector<CUfunction> kernels;
+  Memory weights;
+};
+
+/// Memory, stream and graphs of one session.
+class CudaExecutor final : public Executor {
+public:
+  CudaExecutor(const CudaProgram &program, int64_t rows,
+               ExecutorOptions options);
+  ~CudaExecutor() override;
+
+  uint8_t *inputStaging(uint64_t bytes) override;
+  const uint8_t *run(const Plan &plan,
+                     const std::vector<bool> &wanted) override;
+  void readState(size_t index, void *data) override;
+  void writeState(size_t index, const void *data) override;
+  void clearStates() override;
+  const std::vector<double> &times() const override { return milliseconds; }
+
+private:
+  /// The commands of a plan as a graph; null after the first run, which is not
+  /// worth a graph if it remains the only one.
+  struct Graph {
+    uint64_t plan = 0;
+    CUgraphExec handle = nullptr;
+  };
+
+  const Context &context() const { return *program.contextPtr(); }
+  void check(CUresult result, const std::string &action) const {
+    context().check(result, action);
+  }
+  void synchronize(const char *action) const;
+  void reserveBuffers(const Plan &plan);
+  void poison(const Memory &memory, uint64_t bytes);
+  void launchAll(const Plan &plan);
+  void launch(const Plan &plan, const PlanCommand &command);
+  void launchProfiled(const Plan &plan);
+  void launchGraph(const Plan &plan);
+  CUgraphExec capture(const Plan &plan);
+  void dropGraphs() noexcept;
+  CUdeviceptr resolve(const PlanArgument &arg) const;
+  CUtensorMap encode(const PlanTensorMap &map, CUdeviceptr address,
+                     const std::string &kernel) const;
+
+  const CudaProgram &program;
+  ExecutorOptions options;
+  CUstream stream = nullptr;
+  Memory inputs;
+  Memory outputs;
+  Memory arena;
+  Memory hostInputs;
+  Memory hostOutputs;
+  std::vector<Memory> states;
+  std::vector<uint64_t> stateBytes;
+  /// Most recently used first.
+  std::list<Graph> graphs;
+  std::vector<CUevent> events;
+  std::vector<double> milliseconds;
+};
+
+} // namespace transmamba::runtime::cuda
+
+#endif // TRANSMAMBA_LIB_RUNTIME_CUDAPROGRAM_H
