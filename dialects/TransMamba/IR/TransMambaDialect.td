@@ -50,9 +50,6 @@ def TransMamba_Dialect : Dialect {
     static constexpr llvm::StringLiteral kTokenizerAttr =
         "transmamba.tokenizer";
 
-    /// The safetensors file that the model names, relative to it.
-    static constexpr llvm::StringLiteral kWeightsAttr = "transmamba.weights";
-
     /// Function attributes: an entry point, and how it moves the positions of
     /// the rows ("set" by lengths, "advance" by one; absent: stateless).
     static constexpr llvm::StringLiteral kEntryAttr = "transmamba.entry";
