@@ -279,12 +279,15 @@ static Value emitWideLog2(Emit &e, Value x) {
     coefficients.push_back(e.f64(2.0 * M_LOG2E / (2 * k + 1)));
   Value log = e.fma(s, e.polynomial(e.mul(s, s), coefficients), exponent);
 
-  double inf = std::numeric_limits<double>::infinity();
-  log = e.select(e.cmp(arith::CmpFPredicate::OEQ, x, e.f32(0.0f)), e.f64(-inf),
-                 log);
-  return e.select(e.cmp(arith::CmpFPredicate::OEQ, x,
-                        e.f32(std::numeric_limits<float>::infinity())),
-                  e.f64(inf), log);
+  auto replaceAt = [&](float point, double value) {
+    log = e.select(e.cmp(arith::CmpFPredicate::OEQ, x, e.f32(point)),
+                   e.f64(value), log);
+  };
+  double infinity = std::numeric_limits<double>::infinity();
+  replaceAt(0.0f, -infinity);
+  replaceAt(std::numeric_limits<float>::infinity(), infinity);
+  return e.select(e.cmp(arith::CmpFPredicate::UNO, x, x),
+                  e.f64(std::numeric_limits<double>::quiet_NaN()), log);
 }
 
 /// 2^t for an f64 t, as an f32. The scale is applied in f64, where every
@@ -319,26 +322,31 @@ public:
   Value expand(math::PowFOp op, Emit &e) const override {
     Value x = op.getLhs(), y = op.getRhs();
     Type f32 = x.getType();
-    Value magnitude = e.intrinsic("llvm.fabs.f32", f32, {x});
+    Value zero = e.f32(0.0f);
+    Value log = emitWideLog2(e, e.intrinsic("llvm.fabs.f32", f32, {x}));
     Value wideY = arith::ExtFOp::create(e.b, e.loc, e.b.getF64Type(), y);
-    Value power = emitNarrowExp2(e, e.mul(wideY, emitWideLog2(e, magnitude)));
+    // 1 to any power is 1, also where 0 * y would be NaN.
+    Value product = e.select(e.cmp(arith::CmpFPredicate::OEQ, log, e.f64(0.0)),
+                             e.f64(0.0), e.mul(wideY, log));
+    Value power = emitNarrowExp2(e, product);
 
     auto isInteger = [&](Value v) {
       return e.cmp(arith::CmpFPredicate::OEQ,
                    e.intrinsic("llvm.floor.f32", f32, {v}), v);
     };
-    // Odd: an integer whose half is none.
-    Value half = e.mul(y, e.f32(0.5f));
-    Value isNegative = e.cmp(arith::CmpFPredicate::OLT, x, e.f32(0.0f));
-    Value negated = e.select(isInteger(half), power, e.neg(power));
-    Value ofNegative = e.select(isInteger(y), negated,
-                                e.f32(std::numeric_limits<float>::quiet_NaN()));
-    Value result = e.select(isNegative, ofNegative, power);
-    // pow(x, 0) and pow(1, y) are 1 even where the other is NaN.
-    Value one = e.f32(1.0f);
-    result =
-        e.select(e.cmp(arith::CmpFPredicate::OEQ, y, e.f32(0.0f)), one, result);
-    return e.select(e.cmp(arith::CmpFPredicate::OEQ, x, one), one, result);
+    // Odd: an integer whose half is none. Keeps the sign, that of zero too.
+    Value isWhole = isInteger(y);
+    Value withSign = e.intrinsic("llvm.copysign.f32", f32, {power, x});
+    Value ofWhole = e.select(isInteger(e.mul(y, e.f32(0.5f))), power, withSign);
+    Value isNegative =
+        e.andi(e.cmp(arith::CmpFPredicate::OLT, x, zero),
+               e.cmp(arith::CmpFPredicate::OGT, x,
+                     e.f32(-std::numeric_limits<float>::infinity())));
+    Value ofFraction = e.select(
+        isNegative, e.f32(std::numeric_limits<float>::quiet_NaN()), power);
+    Value result = e.select(isWhole, ofWhole, ofFraction);
+    return e.select(e.cmp(arith::CmpFPredicate::OEQ, y, zero), e.f32(1.0f),
+                    result);
   }
 };
 
