@@ -96,8 +96,7 @@ static bool isMultiplyAdd(linalg::GenericOp op) {
       return false;
     Value product = add.getLhs() == accumulator ? add.getRhs() : add.getLhs();
     auto multiply = product.getDefiningOp<arith::MulFOp>();
-    if (!multiply ||
-        !llvm::is_contained(add.getOperands(), Value(accumulator)))
+    if (!multiply || !llvm::is_contained(add.getOperands(), Value(accumulator)))
       return false;
     left = multiply.getLhs();
     right = multiply.getRhs();
@@ -122,9 +121,8 @@ static std::optional<unsigned> largest(const LoopNest &nest,
 }
 
 /// Assigns roles to dimensions and picks the form.
-static FailureOr<Contraction> analyze(const LoopNest &nest,
-                                      const VectorTarget &target,
-                                      std::string &reason) {
+static FailureOr<Contraction>
+analyze(const LoopNest &nest, const VectorTarget &target, std::string &reason) {
   if (!isMultiplyAdd(nest.op)) {
     reason = "the body is no multiply-add";
     return failure();
@@ -137,8 +135,7 @@ static FailureOr<Contraction> analyze(const LoopNest &nest,
   Contraction result;
   const FlatOperand *operands = nest.operands.data();
   result.accumulatorType = operands[2].elementType;
-  int64_t lanes =
-      target.lanes(result.accumulatorType.getIntOrFloatBitWidth());
+  int64_t lanes = target.lanes(result.accumulatorType.getIntOrFloatBitWidth());
 
   SmallVector<unsigned> free[2], reduced;
   for (auto [dim, loop] : llvm::enumerate(nest.dims)) {
@@ -203,8 +200,7 @@ static FailureOr<Contraction> analyze(const LoopNest &nest,
       std::swap(result.a, result.b);
       std::swap(result.m, result.n);
     }
-  } else if (bestRank == 0 ||
-             (bestRank == 1 && rows < kMinRowsToTranspose)) {
+  } else if (bestRank == 0 || (bestRank == 1 && rows < kMinRowsToTranspose)) {
     reason = "no dimension is contiguous in the result and an input";
     return failure();
   } else {
@@ -233,8 +229,8 @@ struct BlockShape {
 /// `first`, then the powers of two below it: what a remainder is made of.
 static SmallVector<int64_t> remainderSizes(int64_t first) {
   SmallVector<int64_t> sizes = {first};
-  for (int64_t size = llvm::bit_floor(static_cast<uint64_t>(first));
-       size > 0; size /= 2)
+  for (int64_t size = llvm::bit_floor(static_cast<uint64_t>(first)); size > 0;
+       size /= 2)
     if (size < first)
       sizes.push_back(size);
   return sizes;
@@ -299,8 +295,8 @@ public:
                      const VectorTarget &target, const Contraction &roles)
       : builder(builder), loc(nest.op.getLoc()), index(builder, loc),
         nest(nest), target(target), roles(roles),
-        laneCount(target.lanes(
-            roles.accumulatorType.getIntOrFloatBitWidth())) {}
+        laneCount(target.lanes(roles.accumulatorType.getIntOrFloatBitWidth())) {
+  }
 
   void emit();
 
@@ -312,8 +308,8 @@ private:
                  int64_t vectors, const Lanes &lanes, Value panel);
   void packRows(const Cursor &column, OpFoldResult depth, int64_t vectors,
                 const Lanes &lanes, Value panel);
-  void packTransposed(const Cursor &column, OpFoldResult depth,
-                      int64_t vectors, OpFoldResult columnsLeft, Value panel);
+  void packTransposed(const Cursor &column, OpFoldResult depth, int64_t vectors,
+                      OpFoldResult columnsLeft, Value panel);
   void emitDotProducts(const Cursor &batch);
   void emitDotBlock(const Cursor &corner, int64_t rows, int64_t columns);
 
@@ -398,12 +394,12 @@ void ContractionEmitter::emitOuterProducts(const Cursor &batch) {
   OpFoldResult columns = extent(roles.n);
   int64_t staticColumns = sizeOr(nest, roles.n, 1);
   if (nest.dims[*roles.n].size())
-    laneCount = std::min<int64_t>(
-        laneCount, llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(staticColumns, 1))));
-  BlockShape shape =
-      chooseShape(sizeOr(nest, roles.m, 1),
-                  (staticColumns + laneCount - 1) / laneCount,
-                  target.numRegisters());
+    laneCount =
+        std::min<int64_t>(laneCount, llvm::bit_ceil(static_cast<uint64_t>(
+                                         std::max<int64_t>(staticColumns, 1))));
+  BlockShape shape = chooseShape(sizeOr(nest, roles.m, 1),
+                                 (staticColumns + laneCount - 1) / laneCount,
+                                 target.numRegisters());
 
   auto emitPanels = [&](const Cursor &slab, OpFoldResult depth) {
     emitChunks(builder, loc, columns, laneCount, columnSizes(shape),
@@ -427,9 +423,9 @@ void ContractionEmitter::emitOuterProducts(const Cursor &batch) {
     emitPanels(batch, index.cst(*staticDepth));
     return;
   }
-  auto loop = scf::ForOp::create(
-      builder, loc, index.value(index.cst(0)), index.value(extent(roles.k)),
-      index.value(index.cst(depth)));
+  auto loop = scf::ForOp::create(builder, loc, index.value(index.cst(0)),
+                                 index.value(extent(roles.k)),
+                                 index.value(index.cst(depth)));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(loop.getBody()->getTerminator());
   OpFoldResult begin = loop.getInductionVar();
@@ -439,8 +435,7 @@ void ContractionEmitter::emitOuterProducts(const Cursor &batch) {
 
 void ContractionEmitter::emitPanel(const Cursor &column, OpFoldResult depth,
                                    int64_t vectors, Value valid,
-                                   OpFoldResult columnsLeft,
-                                   BlockShape shape) {
+                                   OpFoldResult columnsLeft, BlockShape shape) {
   Lanes lanes = Lanes::get(builder, loc, laneCount, valid);
   Value panel;
   if (roles.packsB) {
@@ -488,27 +483,26 @@ void ContractionEmitter::emitBlock(const Cursor &corner, OpFoldResult depth,
           SmallVector<Value> rowOfB;
           for (int64_t vector = 0; vector < vectors; ++vector) {
             if (panel) {
-              OpFoldResult address = index.add(
-                  index.mul(k, index.cst(vectors * laneCount)),
-                  index.cst(vector * laneCount));
+              OpFoldResult address =
+                  index.add(index.mul(k, index.cst(vectors * laneCount)),
+                            index.cst(vector * laneCount));
               rowOfB.push_back(loadLanes(builder, loc, panel, address,
                                          index.cst(1), {laneCount, Value()}));
               continue;
             }
-            OpFoldResult address =
-                index.add(index.add(corner.addresses[roles.b],
-                                    index.mul(k, strideB)),
-                          index.cst(vector * laneCount));
+            OpFoldResult address = index.add(
+                index.add(corner.addresses[roles.b], index.mul(k, strideB)),
+                index.cst(vector * laneCount));
             rowOfB.push_back(
                 extend(loadVector(roles.b, address, index.cst(1), lanes)));
           }
           for (int64_t row = 0; row < rows; ++row) {
             OpFoldResult address =
                 index.add(rowsOfA[row], index.mul(k, strideA));
-            Value element = splat(
-                builder, loc,
-                extend(loadVector(roles.a, address, index.cst(0), lanes)),
-                laneCount);
+            Value element =
+                splat(builder, loc,
+                      extend(loadVector(roles.a, address, index.cst(0), lanes)),
+                      laneCount);
             for (int64_t vector = 0; vector < vectors; ++vector) {
               Value &sum = sums[row * vectors + vector];
               sum = multiplyAdd(element, rowOfB[vector], sum);
@@ -538,8 +532,7 @@ void ContractionEmitter::packRows(const Cursor &column, OpFoldResult depth,
           OpFoldResult k = index.add(iv, index.cst(step));
           Cursor row = advance(column, roles.k, k);
           for (int64_t vector = 0; vector < vectors; ++vector) {
-            Cursor cell =
-                advance(row, roles.n, index.cst(vector * laneCount));
+            Cursor cell = advance(row, roles.n, index.cst(vector * laneCount));
             Value elements = loadVector(roles.b, cell.addresses[roles.b],
                                         b.strides[*roles.n], lanes);
             storeLanes(builder, loc, extend(elements), panel,
@@ -579,8 +572,7 @@ static void transpose(OpBuilder &builder, Location loc,
 /// never stored.
 void ContractionEmitter::packTransposed(const Cursor &column,
                                         OpFoldResult depth, int64_t vectors,
-                                        OpFoldResult columnsLeft,
-                                        Value panel) {
+                                        OpFoldResult columnsLeft, Value panel) {
   OpFoldResult last = index.sub(columnsLeft, index.cst(1));
   emitChunks(
       builder, loc, depth, laneCount, {1}, /*allowPartial=*/true, ValueRange(),
@@ -593,8 +585,8 @@ void ContractionEmitter::packTransposed(const Cursor &column,
             OpFoldResult n =
                 index.min(index.cst(vector * laneCount + row), last);
             Cursor cell = advance(slab, roles.n, n);
-            rows.push_back(extend(loadVector(
-                roles.b, cell.addresses[roles.b], index.cst(1), lanes)));
+            rows.push_back(extend(loadVector(roles.b, cell.addresses[roles.b],
+                                             index.cst(1), lanes)));
           }
           transpose(builder, loc, rows);
           for (int64_t row = 0; row < laneCount; ++row) {
@@ -616,28 +608,29 @@ void ContractionEmitter::packTransposed(const Cursor &column,
 void ContractionEmitter::emitDotProducts(const Cursor &batch) {
   if (std::optional<int64_t> depth = nest.dims[*roles.k].size())
     laneCount = std::min<int64_t>(
-        laneCount, llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(*depth, 1))));
+        laneCount,
+        llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(*depth, 1))));
   // The accumulators of a block and one vector of each of its rows of a and b.
   bool isVector = sizeOr(nest, roles.m, 1) < 4;
   int64_t rows = isVector ? 1 : (target.numRegisters() == 32 ? 4 : 2);
   int64_t columns = isVector && target.numRegisters() == 32 ? 8 : 4;
-  emitChunks(
-      builder, loc, extent(roles.n), 1, {columns, 1}, /*allowPartial=*/false,
-      ValueRange(),
-      [&](OpFoldResult n, int64_t blockColumns, Value, ValueRange) {
-        Cursor column = advance(batch, roles.n, n);
-        SmallVector<int64_t> rowSizes = {rows};
-        if (rows != 1)
-          rowSizes.push_back(1);
-        emitChunks(builder, loc, extent(roles.m), 1, rowSizes,
+  emitChunks(builder, loc, extent(roles.n), 1, {columns, 1},
+             /*allowPartial=*/false, ValueRange(),
+             [&](OpFoldResult n, int64_t blockColumns, Value, ValueRange) {
+               Cursor column = advance(batch, roles.n, n);
+               SmallVector<int64_t> rowSizes = {rows};
+               if (rows != 1)
+                 rowSizes.push_back(1);
+               emitChunks(
+                   builder, loc, extent(roles.m), 1, rowSizes,
                    /*allowPartial=*/false, ValueRange(),
                    [&](OpFoldResult m, int64_t blockRows, Value, ValueRange) {
                      emitDotBlock(advance(column, roles.m, m), blockRows,
                                   blockColumns);
                      return SmallVector<Value>();
                    });
-        return SmallVector<Value>();
-      });
+               return SmallVector<Value>();
+             });
 }
 
 void ContractionEmitter::emitDotBlock(const Cursor &corner, int64_t rows,
@@ -669,8 +662,8 @@ void ContractionEmitter::emitDotBlock(const Cursor &corner, int64_t rows,
         for (int64_t unit = 0; unit < units; ++unit) {
           OpFoldResult k = index.add(iv, index.cst(unit * laneCount));
           auto loadRow = [&](unsigned operand, OpFoldResult row) {
-            return extend(loadVector(operand, index.add(row, k), index.cst(1),
-                                     lanes));
+            return extend(
+                loadVector(operand, index.add(row, k), index.cst(1), lanes));
           };
           SmallVector<Value> as;
           for (OpFoldResult row : rowsOfA)
@@ -698,8 +691,8 @@ void ContractionEmitter::emitDotBlock(const Cursor &corner, int64_t rows,
           low = add(low, sums[(chain + width) * cells + cell]);
         }
       Value total = reduceLanes(builder, loc, sums[cell], add);
-      Cursor cursor = advance(advance(corner, roles.m, index.cst(row)),
-                              roles.n, index.cst(column));
+      Cursor cursor = advance(advance(corner, roles.m, index.cst(row)), roles.n,
+                              index.cst(column));
       Value at = index.value(cursor.addresses[roles.c]);
       Value before = memref::LoadOp::create(builder, loc, buffer, at);
       memref::StoreOp::create(builder, loc, add(before, total), buffer, at);

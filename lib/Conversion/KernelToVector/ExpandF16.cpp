@@ -103,8 +103,8 @@ public:
     }
     Value half = arith::BitcastOp::create(
         rewriter, loc, b.like(rewriter.getI16Type()), op.getIn());
-    Value pattern = arith::ExtUIOp::create(
-        rewriter, loc, b.like(rewriter.getI32Type()), half);
+    Value pattern = arith::ExtUIOp::create(rewriter, loc,
+                                           b.like(rewriter.getI32Type()), half);
     Value sign = b.shl(b.mask(pattern, 0x8000), 16);
     Value rest = b.shl(b.mask(pattern, 0x7fff), 13);
     // Normal numbers: the exponent's bias goes from 15 to 127. Infinity and
@@ -139,15 +139,14 @@ public:
     Value rest = b.mask(pattern, 0x7fffffff);
     // Normal numbers: change the bias and round the 13 bits that fall away.
     Value odd = b.mask(b.shr(rest, 13), 1);
-    Value rounded = b.add(
-        b.sub(rest, b.constant((127 - 15) << 23)), b.constant(0xfff));
+    Value rounded =
+        b.add(b.sub(rest, b.constant((127 - 15) << 23)), b.constant(0xfff));
     Value normal = b.shr(b.add(rounded, odd), 13);
     // Denormals: an f32 addition aligns and rounds.
     Value magic = b.constant(((127 - 15) + (23 - 10) + 1) << 23);
-    Value denormal =
-        b.sub(b.asI32(arith::AddFOp::create(rewriter, loc, b.asF32(rest),
-                                            b.asF32(magic))),
-              magic);
+    Value denormal = b.sub(b.asI32(arith::AddFOp::create(
+                               rewriter, loc, b.asF32(rest), b.asF32(magic))),
+                           magic);
     // From 65520 on infinity; a NaN keeps the top of its payload and is quiet.
     Value nan = b.either(b.mask(b.shr(rest, 13), 0x1ff), b.constant(0x7e00));
     Value special =
@@ -155,8 +154,8 @@ public:
     Value result = b.select(b.atLeast(rest, 113 << 23), normal, denormal);
     result = b.select(b.atLeast(rest, 0x477ff000), special, result);
     result = b.either(result, b.shr(sign, 16));
-    Value half = arith::TruncIOp::create(
-        rewriter, loc, b.like(rewriter.getI16Type()), result);
+    Value half = arith::TruncIOp::create(rewriter, loc,
+                                         b.like(rewriter.getI16Type()), result);
     rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), half);
     return success();
   }

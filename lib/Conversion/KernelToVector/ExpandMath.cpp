@@ -79,8 +79,7 @@ public:
     TypedAttr one = rewriter.getF64FloatAttr(1.0);
     if (auto vector = dyn_cast<VectorType>(type))
       one = DenseElementsAttr::get(vector, one);
-    Value root =
-        math::SqrtOp::create(rewriter, op.getLoc(), op.getOperand());
+    Value root = math::SqrtOp::create(rewriter, op.getLoc(), op.getOperand());
     rewriter.replaceOpWithNewOp<arith::DivFOp>(
         op, arith::ConstantOp::create(rewriter, op.getLoc(), one), root);
     return success();
@@ -101,8 +100,8 @@ public:
                          functions.wideFma(op.getA(), op.getB(), op.getC()));
       return success();
     }
-    Value product = arith::MulFOp::create(rewriter, op.getLoc(), op.getA(),
-                                          op.getB());
+    Value product =
+        arith::MulFOp::create(rewriter, op.getLoc(), op.getA(), op.getB());
     rewriter.replaceOpWithNewOp<arith::AddFOp>(op, product, op.getC());
     return success();
   }
@@ -128,19 +127,16 @@ public:
 void transmamba::populateExpandMathPatterns(RewritePatternSet &patterns,
                                             bool useFma) {
   using F = MathFunctions;
-  patterns.add<ExpandUnary<math::ExpOp, &F::exp>,
-               ExpandUnary<math::Exp2Op, &F::exp2>,
-               ExpandUnary<math::ExpM1Op, &F::expm1>,
-               ExpandUnary<math::LogOp, &F::log>,
-               ExpandUnary<math::Log2Op, &F::log2>,
-               ExpandUnary<math::Log10Op, &F::log10>,
-               ExpandUnary<math::Log1pOp, &F::log1p>,
-               ExpandUnary<math::TanhOp, &F::tanh>,
-               ExpandUnary<math::ErfOp, &F::erf>,
-               ExpandUnary<math::SinOp, &F::sin>,
-               ExpandUnary<math::CosOp, &F::cos>,
-               ExpandUnary<math::RsqrtOp, &F::rsqrt>, ExpandPow>(
-      patterns.getContext(), useFma);
+  patterns.add<
+      ExpandUnary<math::ExpOp, &F::exp>, ExpandUnary<math::Exp2Op, &F::exp2>,
+      ExpandUnary<math::ExpM1Op, &F::expm1>, ExpandUnary<math::LogOp, &F::log>,
+      ExpandUnary<math::Log2Op, &F::log2>,
+      ExpandUnary<math::Log10Op, &F::log10>,
+      ExpandUnary<math::Log1pOp, &F::log1p>,
+      ExpandUnary<math::TanhOp, &F::tanh>, ExpandUnary<math::ErfOp, &F::erf>,
+      ExpandUnary<math::SinOp, &F::sin>, ExpandUnary<math::CosOp, &F::cos>,
+      ExpandUnary<math::RsqrtOp, &F::rsqrt>, ExpandPow>(patterns.getContext(),
+                                                        useFma);
   patterns.add<ExpandWideRsqrt>(patterns.getContext());
   if (!useFma)
     patterns.add<ExpandFma>(patterns.getContext());

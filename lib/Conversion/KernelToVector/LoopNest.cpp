@@ -64,8 +64,7 @@ OpFoldResult IndexBuilder::roundDown(OpFoldResult a, int64_t m) {
     return a;
   if (std::optional<int64_t> ca = getConstantIntValue(a))
     return cst(*ca - *ca % m);
-  Value rest =
-      arith::RemUIOp::create(builder, loc, value(a), value(cst(m)));
+  Value rest = arith::RemUIOp::create(builder, loc, value(a), value(cst(m)));
   return arith::SubIOp::create(builder, loc, value(a), rest).getResult();
 }
 
@@ -82,7 +81,8 @@ OpFoldResult IndexBuilder::min(OpFoldResult a, OpFoldResult b) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// A linear index expression: sum of coefficient times dimension, plus a constant.
+/// A linear index expression: sum of coefficient times dimension, plus a
+/// constant.
 struct LinearForm {
   SmallVector<int64_t> coefficients;
   int64_t constant = 0;
@@ -137,8 +137,8 @@ static Layout getLayout(OpBuilder &builder, Location loc, Value memref) {
     if (cast.getSource().getType() !=
         MemRefType::get({}, type.getElementType(), MemRefLayoutAttrInterface(),
                         type.getMemorySpace()))
-      layout.base = memref::ExtractStridedMetadataOp::create(
-                        builder, loc, cast.getSource())
+      layout.base = memref::ExtractStridedMetadataOp::create(builder, loc,
+                                                             cast.getSource())
                         .getBaseBuffer();
     layout.offset = cast.getMixedOffsets().front();
     layout.sizes = cast.getMixedSizes();
@@ -151,8 +151,8 @@ static Layout getLayout(OpBuilder &builder, Location loc, Value memref) {
     for (auto [dim, offset, size, stride] :
          llvm::enumerate(subview.getMixedOffsets(), subview.getMixedSizes(),
                          subview.getMixedStrides())) {
-      layout.offset = index.add(layout.offset,
-                                index.mul(offset, source.strides[dim]));
+      layout.offset =
+          index.add(layout.offset, index.mul(offset, source.strides[dim]));
       if (dropped.test(dim))
         continue;
       layout.sizes.push_back(size);
@@ -263,10 +263,9 @@ FailureOr<LoopNest> LoopNest::create(OpBuilder &builder, linalg::GenericOp op,
       flat.start = index.add(
           flat.start, index.mul(index.cst(form.constant), strides[position]));
       for (unsigned dim = 0; dim < numLoops; ++dim)
-        flat.strides[dim] =
-            index.add(flat.strides[dim],
-                      index.mul(index.cst(form.coefficients[dim]),
-                                strides[position]));
+        flat.strides[dim] = index.add(
+            flat.strides[dim],
+            index.mul(index.cst(form.coefficients[dim]), strides[position]));
       // The first result that is a plain dimension gives the trip count; a
       // static one is better than a dynamic one.
       auto dimExpr = dyn_cast<AffineDimExpr>(
@@ -274,8 +273,8 @@ FailureOr<LoopNest> LoopNest::create(OpBuilder &builder, linalg::GenericOp op,
       if (!dimExpr)
         continue;
       OpFoldResult &extent = extents[dimExpr.getPosition()];
-      if (extent && (getConstantIntValue(extent) ||
-                     type.isDynamicDim(position)))
+      if (extent &&
+          (getConstantIntValue(extent) || type.isDynamicDim(position)))
         continue;
       extent = sizes[position];
     }
@@ -322,9 +321,8 @@ void LoopNest::simplify(IndexBuilder &index) {
     return llvm::all_of(operands, [&](const FlatOperand &operand) {
       if (operand.isInvariant(outer) && operand.isInvariant(inner))
         return true;
-      if (operand.isContiguous(inner) && 
-          isEqualConstantIntOrValue(operand.strides[outer],
-                                    dims[inner].extent))
+      if (operand.isContiguous(inner) &&
+          isEqualConstantIntOrValue(operand.strides[outer], dims[inner].extent))
         return true;
       std::optional<int64_t> co = operand.stride(outer),
                              ci = operand.stride(inner),
@@ -382,9 +380,8 @@ SmallVector<Value> transmamba::emitLoops(
   else
     builder.setInsertionPointToStart(loop.getBody());
   Cursor inner = cursor.at(index, nest, dim, loop.getInductionVar());
-  SmallVector<Value> results =
-      emitLoops(builder, loc, nest, dims.drop_front(), inner,
-                loop.getRegionIterArgs(), body);
+  SmallVector<Value> results = emitLoops(builder, loc, nest, dims.drop_front(),
+                                         inner, loop.getRegionIterArgs(), body);
   if (!init.empty())
     scf::YieldOp::create(builder, loc, results);
   return llvm::to_vector_of<Value>(loop.getResults());
@@ -412,8 +409,8 @@ SmallVector<Value> transmamba::emitChunks(
   OpFoldResult begin = index.cst(0);
   for (int64_t units : unitSizes) {
     int64_t step = units * unit;
-    OpFoldResult end = index.add(
-        begin, index.roundDown(index.sub(extent, begin), step));
+    OpFoldResult end =
+        index.add(begin, index.roundDown(index.sub(extent, begin), step));
     std::optional<int64_t> from = getConstantIntValue(begin),
                            to = getConstantIntValue(end);
     if (from && to && *from == *to)
@@ -421,9 +418,9 @@ SmallVector<Value> transmamba::emitChunks(
     if (from && to && *from + step == *to) {
       values = body(begin, units, Value(), values);
     } else {
-      auto loop = scf::ForOp::create(builder, loc, index.value(begin),
-                                     index.value(end),
-                                     index.value(index.cst(step)), values);
+      auto loop =
+          scf::ForOp::create(builder, loc, index.value(begin), index.value(end),
+                             index.value(index.cst(step)), values);
       OpBuilder::InsertionGuard guard(builder);
       if (values.empty())
         builder.setInsertionPoint(loop.getBody()->getTerminator());
@@ -446,9 +443,9 @@ SmallVector<Value> transmamba::emitChunks(
       return values;
     return body(begin, 1, index.value(rest), values);
   }
-  Value isRagged = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt,
-                                         index.value(rest),
-                                         index.value(index.cst(0)));
+  Value isRagged =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt,
+                            index.value(rest), index.value(index.cst(0)));
   auto tail = scf::IfOp::create(builder, loc, ValueRange(values).getTypes(),
                                 isRagged, /*withElseRegion=*/!values.empty());
   OpBuilder::InsertionGuard guard(builder);
@@ -458,8 +455,7 @@ SmallVector<Value> transmamba::emitChunks(
     return {};
   }
   builder.setInsertionPointToStart(tail.thenBlock());
-  scf::YieldOp::create(builder, loc,
-                       body(begin, 1, index.value(rest), values));
+  scf::YieldOp::create(builder, loc, body(begin, 1, index.value(rest), values));
   builder.setInsertionPointToStart(tail.elseBlock());
   scf::YieldOp::create(builder, loc, values);
   return llvm::to_vector_of<Value>(tail.getResults());

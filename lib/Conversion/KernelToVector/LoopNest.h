@@ -112,7 +112,8 @@ struct LoopNest {
   bool hasReduction() const;
 
 private:
-  /// Drops dimensions of extent 1 and merges what is contiguous in all operands.
+  /// Drops dimensions of extent 1 and merges what is contiguous in all
+  /// operands.
   void simplify(IndexBuilder &index);
 };
 
@@ -137,12 +138,13 @@ void emitLoops(mlir::OpBuilder &builder, mlir::Location loc,
                llvm::function_ref<void(const Cursor &)> body);
 
 /// As above with loop-carried values.
-llvm::SmallVector<mlir::Value> emitLoops(
-    mlir::OpBuilder &builder, mlir::Location loc, const LoopNest &nest,
-    llvm::ArrayRef<unsigned> dims, const Cursor &cursor, mlir::ValueRange init,
-    llvm::function_ref<llvm::SmallVector<mlir::Value>(const Cursor &,
-                                                      mlir::ValueRange)>
-        body);
+llvm::SmallVector<mlir::Value>
+emitLoops(mlir::OpBuilder &builder, mlir::Location loc, const LoopNest &nest,
+          llvm::ArrayRef<unsigned> dims, const Cursor &cursor,
+          mlir::ValueRange init,
+          llvm::function_ref<llvm::SmallVector<mlir::Value>(const Cursor &,
+                                                            mlir::ValueRange)>
+              body);
 
 /// Splits [0, extent) into steps of `unitSizes` units of `unit` elements, the
 /// largest first, and, where `allowPartial`, one partial unit. `body` emits the
@@ -152,9 +154,9 @@ llvm::SmallVector<mlir::Value> emitChunks(
     mlir::OpBuilder &builder, mlir::Location loc, mlir::OpFoldResult extent,
     int64_t unit, llvm::ArrayRef<int64_t> unitSizes, bool allowPartial,
     mlir::ValueRange init,
-    llvm::function_ref<llvm::SmallVector<mlir::Value>(
-        mlir::OpFoldResult iv, int64_t units, mlir::Value valid,
-        mlir::ValueRange)>
+    llvm::function_ref<
+        llvm::SmallVector<mlir::Value>(mlir::OpFoldResult iv, int64_t units,
+                                       mlir::Value valid, mlir::ValueRange)>
         body);
 
 } // namespace transmamba

@@ -9,6 +9,8 @@
 #include "MathFunctions.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
 
 #include <limits>
@@ -123,8 +125,7 @@ MathFunctions::Rounded MathFunctions::round(Value x) {
 
 Value MathFunctions::powerOfTwo(Value n) {
   Value biased = addi(n, integer(127));
-  return fromBits(
-      arith::ShLIOp::create(builder, loc, biased, integer(23)));
+  return fromBits(arith::ShLIOp::create(builder, loc, biased, integer(23)));
 }
 
 Value MathFunctions::scale(Value x, Value n) {
@@ -169,8 +170,7 @@ Value MathFunctions::expm1(Value x) {
   r = mad(n.asFloat, constant(-kLn2Low), r);
   Value p = mad(mul(r, r), expTail(r), r);
   Value half = powerOfTwo(subi(n.asInteger, integer(1)));
-  Value result =
-      mul(mad(half, p, sub(half, constant(0.5))), constant(2.0));
+  Value result = mul(mad(half, p, sub(half, constant(0.5))), constant(2.0));
   // Keeps denormals and the sign of zero.
   return select(less(magnitude(x), constant(1e-8)), x, result);
 }
@@ -178,14 +178,14 @@ Value MathFunctions::expm1(Value x) {
 Value MathFunctions::tanh(Value x) {
   // Near 0 the odd polynomial of Cephes' tanhf, else 1 - 2 / (exp(2|x|) + 1).
   Value z = mul(x, x);
-  Value p = polynomial(z, {-5.70498872745e-3, 2.06390887954e-2,
-                           -5.37397155531e-2, 1.33314422036e-1,
-                           -3.33332819422e-1});
+  Value p =
+      polynomial(z, {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2,
+                     1.33314422036e-1, -3.33332819422e-1});
   Value nearZero = mad(mul(p, z), x, x);
   Value a = magnitude(x);
   Value e = add(exp(add(a, a)), constant(1.0));
   Value large = sub(constant(1.0), div(constant(2.0), e));
-  return select(less(a, constant(0.625)), nearZero, copySign(large, x));
+  return copySign(select(less(a, constant(0.625)), nearZero, large), x);
 }
 
 Value MathFunctions::erf(Value x) {
@@ -224,10 +224,9 @@ MathFunctions::Decomposed MathFunctions::decompose(Value x) {
 
 Value MathFunctions::logTail(Value f) {
   // Cephes, logf.
-  Value p = polynomial(
-      f, {7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1,
-          1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1,
-          3.3333331174e-1});
+  Value p = polynomial(f, {7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1,
+                           -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+                           2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1});
   Value z = mul(f, f);
   return mad(mul(p, f), z, mul(z, constant(-0.5)));
 }
@@ -235,8 +234,7 @@ Value MathFunctions::logTail(Value f) {
 Value MathFunctions::fixLog(Value x, Value result) {
   Value zero = constant(0.0);
   Value positive = select(less(x, constant(kInfinity)), result, x);
-  Value other =
-      select(equal(x, zero), constant(-kInfinity), constant(kNaN));
+  Value other = select(equal(x, zero), constant(-kInfinity), constant(kNaN));
   return select(less(zero, x), positive, other);
 }
 
@@ -274,7 +272,9 @@ Value MathFunctions::log1p(Value x) {
       builder, loc, subi(bits(u), integer(0x3f3504f3)), integer(23));
   Value mantissa = fromBits(subi(
       bits(u), arith::ShLIOp::create(builder, loc, exponent, integer(23))));
-  Value inverse = powerOfTwo(subi(integer(0), exponent));
+  // For a large u the error does not matter, but its factor must be a number.
+  Value inverse = powerOfTwo(arith::MaxSIOp::create(
+      builder, loc, subi(integer(0), exponent), integer(-126)));
   Value f = mad(error, inverse, sub(mantissa, one));
   Value e = arith::SIToFPOp::create(builder, loc, type, exponent);
   Value tail = mad(e, constant(kLn2Low), logTail(f));
@@ -287,9 +287,8 @@ Value MathFunctions::log1p(Value x) {
 // Trigonometric functions
 //===----------------------------------------------------------------------===//
 
-Value MathFunctions::sinQuarter(Value x, int64_t quarters) {
-  // r = x - n * pi/2 in f64, pi/2 in three parts of 33 bits (fdlibm).
-  Value wide = arith::ExtFOp::create(builder, loc, wideType(), x);
+MathFunctions::Angle MathFunctions::reduceSmall(Value wide) {
+  // r = x - n * pi/2 with pi/2 in three parts of 33 bits (fdlibm).
   Value magic = constant(kRoundF64, wideType());
   Value shifted =
       add(mul(wide, constant(0.636619772367581343, wideType())), magic);
@@ -297,11 +296,56 @@ Value MathFunctions::sinQuarter(Value x, int64_t quarters) {
   Value r = mad(n, constant(-1.57079632673412561417, wideType()), wide);
   r = mad(n, constant(-6.07710050630396597660e-11, wideType()), r);
   r = mad(n, constant(-2.02226624879595063154e-21, wideType()), r);
-  Value f = arith::TruncFOp::create(builder, loc, type, r);
+  return {r, shifted};
+}
+
+MathFunctions::Angle MathFunctions::reduceAny(Value wide) {
+  // 2/pi in parts of 29 bits: the product of a part with a float is exact, and
+  // so is its remainder by 4, a full turn. 203 bits reach from the largest
+  // float to far below the smallest distance of a float from a multiple of
+  // pi/2.
+  static constexpr double kParts[] = {
+      0x1.45f306dp-1,   0x1.9391054p-30, 0x1.4fe13abp-59, 0x1.d1f534dp-88,
+      0x1.b81b6c5p-117, 0x1.5993c4p-148, 0x1.c820ff2p-175};
+  Value turns, four = constant(4.0, wideType());
+  for (double part : kParts) {
+    Value product = mul(wide, constant(part, wideType()));
+    Value whole = math::RoundEvenOp::create(
+        builder, loc, mul(product, constant(0.25, wideType())));
+    Value rest = sub(product, mul(whole, four));
+    turns = turns ? add(turns, rest) : rest;
+  }
+  Value magic = constant(kRoundF64, wideType());
+  Value shifted = add(turns, magic);
+  Value r = mul(sub(turns, sub(shifted, magic)),
+                constant(1.57079632679489661923, wideType()));
+  return {r, shifted};
+}
+
+Value MathFunctions::sinQuarter(Value x, int64_t quarters) {
+  Value wide = arith::ExtFOp::create(builder, loc, wideType(), x);
+  // Up to here n * (a part of pi/2) is exact. Few angles are larger.
+  Value isLarge = less(constant(1.0e6), magnitude(x));
+  if (isa<VectorType>(type))
+    isLarge = vector::ReductionOp::create(builder, loc,
+                                          vector::CombiningKind::OR, isLarge);
+  auto choice = scf::IfOp::create(
+      builder, loc, isLarge,
+      [&](OpBuilder &inner, Location) {
+        MathFunctions functions(inner, loc, type, useFma);
+        Angle angle = functions.reduceAny(wide);
+        scf::YieldOp::create(inner, loc, {angle.remainder, angle.shifted});
+      },
+      [&](OpBuilder &inner, Location) {
+        MathFunctions functions(inner, loc, type, useFma);
+        Angle angle = functions.reduceSmall(wide);
+        scf::YieldOp::create(inner, loc, {angle.remainder, angle.shifted});
+      });
+  Value f = arith::TruncFOp::create(builder, loc, type, choice.getResult(0));
   Value quadrant = arith::TruncIOp::create(
       builder, loc, intType(),
       arith::BitcastOp::create(builder, loc, like(builder.getI64Type()),
-                               shifted));
+                               choice.getResult(1)));
   quadrant = addi(quadrant, integer(quarters));
 
   // Cephes, sinf and cosf.
@@ -310,11 +354,11 @@ Value MathFunctions::sinQuarter(Value x, int64_t quarters) {
       mul(polynomial(z, {-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1}),
           z),
       f, f);
-  Value cosine = mad(
-      mul(polynomial(z, {2.443315711809948e-5, -1.388731625493765e-3,
-                         4.166664568298827e-2}),
-          z),
-      z, mad(z, constant(-0.5), constant(1.0)));
+  Value cosine =
+      mad(mul(polynomial(z, {2.443315711809948e-5, -1.388731625493765e-3,
+                             4.166664568298827e-2}),
+              z),
+          z, mad(z, constant(-0.5), constant(1.0)));
   auto bit = [&](int64_t mask) -> Value {
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
                                  both(quadrant, integer(mask)), integer(0));
@@ -377,8 +421,7 @@ Value MathFunctions::pow(Value x, Value y) {
   Value r = arith::TruncFOp::create(
       builder, loc, type,
       mul(sub(t, sub(shifted, magic)), constant(kLn2, wideType())));
-  Value result =
-      scale(add(mad(mul(r, r), expTail(r), r), one), n);
+  Value result = scale(add(mad(mul(r, r), expTail(r), r), one), n);
 
   // A negative base needs an integral exponent; an odd one keeps the sign.
   Value isIntegral = equal(math::TruncOp::create(builder, loc, y), y);
@@ -389,15 +432,14 @@ Value MathFunctions::pow(Value x, Value y) {
                             math::TruncOp::create(builder, loc, half), half));
   result = select(isOdd, copySign(result, x), result);
   Value isFiniteNegative = both(less(x, zero), less(constant(-kInfinity), x));
-  Value isFractional = arith::CmpFOp::create(
-      builder, loc, arith::CmpFPredicate::ONE,
-      math::TruncOp::create(builder, loc, y), y);
-  result =
-      select(both(isFiniteNegative, isFractional), constant(kNaN), result);
+  Value isFractional =
+      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::ONE,
+                            math::TruncOp::create(builder, loc, y), y);
+  result = select(both(isFiniteNegative, isFractional), constant(kNaN), result);
   // 1^y and x^0 are 1, even for NaN; so is (-1)^inf.
   Value yIsInfinite = equal(magnitude(y), constant(kInfinity));
   result = select(both(equal(a, one), yIsInfinite), one, result);
-  Value isOne = arith::OrIOp::create(builder, loc, equal(x, one),
-                                     equal(y, zero));
+  Value isOne =
+      arith::OrIOp::create(builder, loc, equal(x, one), equal(y, zero));
   return select(isOne, one, result);
 }

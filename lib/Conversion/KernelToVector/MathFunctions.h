@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Branch-free code for the functions of the math dialect on f32 or vectors of
-// f32. Infinities, NaN, signed zeros and denormals come out as in C; the error
-// is at most about two units in the last place, with or without fused
-// multiply-add.
+// Code, free of branches but for huge angles, for the functions of the math
+// dialect on f32 or vectors of f32. Infinities, NaN, signed zeros and denormals
+// come out as in C; the error is at most about two units in the last place,
+// with or without fused multiply-add.
 //
 //===----------------------------------------------------------------------===//
 
@@ -103,6 +103,16 @@ private:
   /// finite number.
   mlir::Value fixLog(mlir::Value x, mlir::Value result);
 
+  /// x = n * pi/2 + remainder, |remainder| <= pi/4; n modulo 4 is in the low
+  /// bits of `shifted`. Both are f64.
+  struct Angle {
+    mlir::Value remainder;
+    mlir::Value shifted;
+  };
+  /// For |x| <= 1e6.
+  Angle reduceSmall(mlir::Value wide);
+  /// For any number.
+  Angle reduceAny(mlir::Value wide);
   /// sin(x + quarters * pi / 2)
   mlir::Value sinQuarter(mlir::Value x, int64_t quarters);
 

@@ -37,11 +37,11 @@ void transmamba::emitPointwise(OpBuilder &builder, const LoopNest &nest,
                                unsigned dim, const VectorTarget &target) {
   Location loc = nest.op.getLoc();
   VectorPayload payload(nest, dim);
-  int64_t laneCount =
-      target.lanes(VectorPayload::widestElementBits(nest.op));
+  int64_t laneCount = target.lanes(VectorPayload::widestElementBits(nest.op));
   if (std::optional<int64_t> size = nest.dims[dim].size())
     laneCount = std::min<int64_t>(
-        laneCount, llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(*size, 1))));
+        laneCount,
+        llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(*size, 1))));
 
   SmallVector<unsigned> outerDims, reducedDims;
   for (auto [other, loop] : llvm::enumerate(nest.dims)) {
@@ -87,10 +87,9 @@ void transmamba::emitPointwise(OpBuilder &builder, const LoopNest &nest,
         for (unsigned input = 0; input < numInputs; ++input)
           arguments[unit].push_back(
               payload.load(builder, input, cursor, lanes));
-        llvm::append_range(
-            arguments[unit],
-            accumulators.slice(unit * (numOperands - numInputs),
-                               numOperands - numInputs));
+        llvm::append_range(arguments[unit],
+                           accumulators.slice(unit * (numOperands - numInputs),
+                                              numOperands - numInputs));
       }
       SmallVector<Value> results;
       for (int64_t unit = 0; unit < units; ++unit)
@@ -106,8 +105,8 @@ void transmamba::emitPointwise(OpBuilder &builder, const LoopNest &nest,
             ? compute(base, carried)
             : emitLoops(builder, loc, nest, reducedDims, base, carried,
                         [&](const Cursor &inner, ValueRange accumulators) {
-                          return compute(inner,
-                                         llvm::to_vector_of<Value>(accumulators));
+                          return compute(
+                              inner, llvm::to_vector_of<Value>(accumulators));
                         });
     auto result = results.begin();
     for (int64_t unit = 0; unit < units; ++unit)
@@ -121,12 +120,12 @@ void transmamba::emitPointwise(OpBuilder &builder, const LoopNest &nest,
     unitSizes.push_back(1);
   emitLoops(builder, loc, nest, outerDims, Cursor(nest),
             [&](const Cursor &row) {
-              emitChunks(builder, loc, nest.dims[dim].extent, laneCount,
-                         unitSizes, /*allowPartial=*/true, ValueRange(),
-                         [&](OpFoldResult iv, int64_t units, Value valid,
-                             ValueRange) {
-                           emitStep(row, iv, units, valid);
-                           return SmallVector<Value>();
-                         });
+              emitChunks(
+                  builder, loc, nest.dims[dim].extent, laneCount, unitSizes,
+                  /*allowPartial=*/true, ValueRange(),
+                  [&](OpFoldResult iv, int64_t units, Value valid, ValueRange) {
+                    emitStep(row, iv, units, valid);
+                    return SmallVector<Value>();
+                  });
             });
 }

@@ -34,8 +34,7 @@ static Operation *getCombiner(linalg::GenericOp op, unsigned output) {
   Block *body = op.getBody();
   Operation *combiner =
       body->getTerminator()->getOperand(output).getDefiningOp();
-  BlockArgument accumulator =
-      body->getArgument(op.getNumDpsInputs() + output);
+  BlockArgument accumulator = body->getArgument(op.getNumDpsInputs() + output);
   if (!combiner || combiner->getBlock() != body ||
       combiner->getNumOperands() != 2 || !combiner->getResult(0).hasOneUse() ||
       !accumulator.hasOneUse() ||
@@ -60,17 +59,16 @@ bool transmamba::hasCombiners(const LoopNest &nest, std::string &reason) {
   return true;
 }
 
-Value transmamba::reduceLanes(
-    OpBuilder &builder, Location loc, Value vector,
-    llvm::function_ref<Value(Value, Value)> combine) {
+Value transmamba::reduceLanes(OpBuilder &builder, Location loc, Value vector,
+                              llvm::function_ref<Value(Value, Value)> combine) {
   int64_t width = cast<VectorType>(vector.getType()).getDimSize(0);
   while (width > 1) {
     width /= 2;
     auto low = llvm::to_vector(llvm::seq<int64_t>(0, width));
     auto high = llvm::to_vector(llvm::seq<int64_t>(width, 2 * width));
-    vector = combine(
-        vector::ShuffleOp::create(builder, loc, vector, vector, low),
-        vector::ShuffleOp::create(builder, loc, vector, vector, high));
+    vector =
+        combine(vector::ShuffleOp::create(builder, loc, vector, vector, low),
+                vector::ShuffleOp::create(builder, loc, vector, vector, high));
   }
   return vector::ExtractOp::create(builder, loc, vector, ArrayRef<int64_t>{0});
 }
@@ -89,11 +87,11 @@ void transmamba::emitReduction(OpBuilder &builder, const LoopNest &nest,
                                unsigned dim, const VectorTarget &target) {
   Location loc = nest.op.getLoc();
   VectorPayload payload(nest, dim);
-  int64_t laneCount =
-      target.lanes(VectorPayload::widestElementBits(nest.op));
+  int64_t laneCount = target.lanes(VectorPayload::widestElementBits(nest.op));
   if (std::optional<int64_t> size = nest.dims[dim].size())
     laneCount = std::min<int64_t>(
-        laneCount, llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(*size, 1))));
+        laneCount,
+        llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(*size, 1))));
 
   SmallVector<unsigned> outerDims, reducedDims;
   for (auto [other, loop] : llvm::enumerate(nest.dims)) {
@@ -115,8 +113,8 @@ void transmamba::emitReduction(OpBuilder &builder, const LoopNest &nest,
     SmallVector<Cursor> cursors;
     SmallVector<SmallVector<Value>> arguments(units);
     for (int64_t unit = 0; unit < units; ++unit) {
-      Cursor &cursor = cursors.emplace_back(row.at(
-          index, nest, dim, index.add(iv, index.cst(unit * laneCount))));
+      Cursor &cursor = cursors.emplace_back(
+          row.at(index, nest, dim, index.add(iv, index.cst(unit * laneCount))));
       for (unsigned input = 0; input < numInputs; ++input)
         arguments[unit].push_back(payload.load(builder, input, cursor, lanes));
     }
@@ -136,45 +134,48 @@ void transmamba::emitReduction(OpBuilder &builder, const LoopNest &nest,
     return next;
   };
 
-  emitLoops(builder, loc, nest, outerDims, Cursor(nest), [&](const Cursor &row) {
-    SmallVector<Value> neutral;
-    for (int64_t unit = 0; unit < unroll; ++unit)
-      for (unsigned output = 0; output < numOutputs; ++output) {
-        TypedAttr element =
-            *arith::getNeutralElement(getCombiner(nest.op, output));
-        auto type = VectorType::get(laneCount, element.getType());
-        neutral.push_back(arith::ConstantOp::create(
-            builder, loc, type,
-            cast<TypedAttr>(DenseElementsAttr::get(type, element))));
-      }
-    SmallVector<Value> partial = emitLoops(
-        builder, loc, nest, reducedDims, row, neutral,
-        [&](const Cursor &inner, ValueRange accumulators) {
-          return emitChunks(builder, loc, nest.dims[dim].extent, laneCount,
+  emitLoops(
+      builder, loc, nest, outerDims, Cursor(nest), [&](const Cursor &row) {
+        SmallVector<Value> neutral;
+        for (int64_t unit = 0; unit < unroll; ++unit)
+          for (unsigned output = 0; output < numOutputs; ++output) {
+            TypedAttr element =
+                *arith::getNeutralElement(getCombiner(nest.op, output));
+            auto type = VectorType::get(laneCount, element.getType());
+            neutral.push_back(arith::ConstantOp::create(
+                builder, loc, type,
+                cast<TypedAttr>(DenseElementsAttr::get(type, element))));
+          }
+        SmallVector<Value> partial =
+            emitLoops(builder, loc, nest, reducedDims, row, neutral,
+                      [&](const Cursor &inner, ValueRange accumulators) {
+                        return emitChunks(
+                            builder, loc, nest.dims[dim].extent, laneCount,
                             {unroll, 1}, /*allowPartial=*/true, accumulators,
                             [&](OpFoldResult iv, int64_t units, Value valid,
                                 ValueRange values) {
                               return emitStep(inner, iv, units, valid, values);
                             });
-        });
-    for (unsigned output = 0; output < numOutputs; ++output) {
-      Operation *combiner = getCombiner(nest.op, output);
-      auto combinePair = [&](Value a, Value b) {
-        return combine(builder, combiner, a, b);
-      };
-      // unroll is a power of two: a balanced tree over the chains.
-      for (int64_t width = unroll / 2; width > 0; width /= 2)
-        for (int64_t unit = 0; unit < width; ++unit) {
-          Value &low = partial[unit * numOutputs + output];
-          low = combinePair(low, partial[(unit + width) * numOutputs + output]);
+                      });
+        for (unsigned output = 0; output < numOutputs; ++output) {
+          Operation *combiner = getCombiner(nest.op, output);
+          auto combinePair = [&](Value a, Value b) {
+            return combine(builder, combiner, a, b);
+          };
+          // unroll is a power of two: a balanced tree over the chains.
+          for (int64_t width = unroll / 2; width > 0; width /= 2)
+            for (int64_t unit = 0; unit < width; ++unit) {
+              Value &low = partial[unit * numOutputs + output];
+              low = combinePair(low,
+                                partial[(unit + width) * numOutputs + output]);
+            }
+          Value total = reduceLanes(builder, loc, partial[output], combinePair);
+          const FlatOperand &flat = nest.operands[numInputs + output];
+          IndexBuilder index(builder, loc);
+          Value at = index.value(row.addresses[numInputs + output]);
+          Value before = memref::LoadOp::create(builder, loc, flat.buffer, at);
+          memref::StoreOp::create(builder, loc, combinePair(before, total),
+                                  flat.buffer, at);
         }
-      Value total = reduceLanes(builder, loc, partial[output], combinePair);
-      const FlatOperand &flat = nest.operands[numInputs + output];
-      IndexBuilder index(builder, loc);
-      Value at = index.value(row.addresses[numInputs + output]);
-      Value before = memref::LoadOp::create(builder, loc, flat.buffer, at);
-      memref::StoreOp::create(builder, loc, combinePair(before, total),
-                              flat.buffer, at);
-    }
-  });
+      });
 }

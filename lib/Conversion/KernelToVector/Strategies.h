@@ -39,9 +39,9 @@ void emitPointwise(mlir::OpBuilder &builder, const LoopNest &nest, unsigned dim,
 
 /// Combines the lanes of `vector` pairwise, in a fixed order:
 /// lane i with lane i + n/2, until one is left.
-mlir::Value reduceLanes(
-    mlir::OpBuilder &builder, mlir::Location loc, mlir::Value vector,
-    llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> combine);
+mlir::Value
+reduceLanes(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value vector,
+            llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> combine);
 
 } // namespace transmamba
 

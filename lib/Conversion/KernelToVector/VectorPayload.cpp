@@ -67,8 +67,8 @@ static Value laneOffsets(OpBuilder &builder, Location loc, OpFoldResult stride,
                                      DenseElementsAttr::get(type, offsets));
   }
   Value step = vector::StepOp::create(builder, loc, type);
-  return arith::MulIOp::create(
-      builder, loc, step, splat(builder, loc, cast<Value>(stride), lanes));
+  return arith::MulIOp::create(builder, loc, step,
+                               splat(builder, loc, cast<Value>(stride), lanes));
 }
 
 Value transmamba::loadLanes(OpBuilder &builder, Location loc, Value buffer,
@@ -123,7 +123,8 @@ void transmamba::storeLanes(OpBuilder &builder, Location loc, Value value,
 
 /// Element types whose vectors are laid out in memory like their scalars.
 static bool hasVectorForm(Type type) {
-  if (type.isIndex() || isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type))
+  if (type.isIndex() ||
+      isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type))
     return true;
   auto integer = dyn_cast<IntegerType>(type);
   return integer && integer.isSignless() &&
@@ -249,9 +250,10 @@ static Value emitVaryingLoad(OpBuilder &builder, memref::LoadOp load,
       Value scaled = arith::MulIOp::create(
           builder, loc, mapped,
           splat(builder, loc, index.value(stride), lanes.count));
-      offsets = offsets ? arith::AddIOp::create(builder, loc, offsets, scaled)
-                              .getResult()
-                        : scaled;
+      offsets =
+          offsets
+              ? arith::AddIOp::create(builder, loc, offsets, scaled).getResult()
+              : scaled;
     }
   }
   if (!offsets)
@@ -265,10 +267,9 @@ static Value emitVaryingLoad(OpBuilder &builder, memref::LoadOp load,
   }
   auto type =
       VectorType::get(lanes.count, load.getMemRefType().getElementType());
-  return vector::GatherOp::create(builder, loc, type, buffer,
-                                  ValueRange{index.value(address)}, offsets,
-                                  explicitMask(builder, loc, lanes),
-                                  zeroVector(builder, loc, type));
+  return vector::GatherOp::create(
+      builder, loc, type, buffer, ValueRange{index.value(address)}, offsets,
+      explicitMask(builder, loc, lanes), zeroVector(builder, loc, type));
 }
 
 SmallVector<Value> VectorPayload::emit(OpBuilder &builder,

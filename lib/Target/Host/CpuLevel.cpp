@@ -51,14 +51,15 @@ bool transmamba::isSupportedByThisMachine(CpuLevel level) {
   case CpuLevel::Native:
     return true;
   case CpuLevel::V2:
-    return machineHas({"cx16", "sahf", "popcnt", "sse3", "ssse3", "sse4.1", "sse4.2"});
+    return machineHas(
+        {"cx16", "sahf", "popcnt", "sse3", "ssse3", "sse4.1", "sse4.2"});
   case CpuLevel::V3:
-    return machineHas({"cx16", "sahf", "popcnt", "sse4.2", "avx", "avx2", "bmi", "bmi2",
-                       "f16c", "fma", "lzcnt", "movbe", "xsave"});
+    return machineHas({"cx16", "sahf", "popcnt", "sse4.2", "avx", "avx2", "bmi",
+                       "bmi2", "f16c", "fma", "lzcnt", "movbe", "xsave"});
   case CpuLevel::V4:
     return isSupportedByThisMachine(CpuLevel::V3) &&
-           machineHas({"avx512f", "avx512bw", "avx512cd", "avx512dq",
-                       "avx512vl"});
+           machineHas(
+               {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
   }
   llvm_unreachable("unknown processor level");
 }

@@ -56,9 +56,9 @@ static void addEntryPoint(LLVM::LLVMFuncOp kernel) {
   ArrayRef<Type> types = kernel.getFunctionType().getParams();
   for (auto [slot, slotType] :
        llvm::enumerate(types.drop_front(kNumGridArguments))) {
-    Value address = LLVM::GEPOp::create(
-        builder, loc, pointer, i64, block->getArgument(0),
-        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(slot)});
+    Value address =
+        LLVM::GEPOp::create(builder, loc, pointer, i64, block->getArgument(0),
+                            ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(slot)});
     operands.push_back(LLVM::LoadOp::create(builder, loc, slotType, address));
   }
   LLVM::CallOp::create(builder, loc, kernel, operands);
@@ -70,8 +70,8 @@ class HostKernelABIPass final
     : public transmamba::impl::HostKernelABIBase<HostKernelABIPass> {
 public:
   void runOnOperation() override {
-    for (auto kernel :
-         llvm::make_early_inc_range(getOperation().getOps<LLVM::LLVMFuncOp>())) {
+    for (auto kernel : llvm::make_early_inc_range(
+             getOperation().getOps<LLVM::LLVMFuncOp>())) {
       if (!kernel->hasAttr(kKernelAttrName))
         continue;
       ArrayRef<Type> types = kernel.getFunctionType().getParams();

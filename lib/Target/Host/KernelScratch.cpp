@@ -49,8 +49,9 @@ static std::optional<int64_t> getBytes(MemRefType type) {
   if (!type.hasStaticShape() || !type.getLayout().isIdentity() ||
       !(element.isIntOrFloat() || element.isIndex()))
     return std::nullopt;
-  int64_t bytes =
-      element.isIndex() ? 8 : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  int64_t bytes = element.isIndex()
+                      ? 8
+                      : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
   for (int64_t size : type.getShape())
     if (llvm::MulOverflow(bytes, size, bytes))
       return std::nullopt;
@@ -98,11 +99,11 @@ LogicalResult HostKernelScratchPass::hoist(func::FuncOp kernel) {
     auto type = cast<MemRefType>(op->getResult(0).getType());
     std::optional<int64_t> bytes = getBytes(type);
     if (!bytes || op->getNumOperands() != 0)
-      return op->emitOpError(
-          "in a kernel needs a static shape, numbers as elements and no layout");
+      return op->emitOpError("in a kernel needs a static shape, numbers as "
+                             "elements and no layout");
     total = llvm::SaturatingAdd(
         static_cast<uint64_t>(total),
-        llvm::alignTo(static_cast<uint64_t>(*bytes), kAlignment)) ;
+        llvm::alignTo(static_cast<uint64_t>(*bytes), kAlignment));
     if (total < 0 || total > limit)
       return op->emitOpError("brings the scratch of kernel '")
              << kernel.getName() << "' to " << total << " bytes; the limit is "

@@ -115,8 +115,8 @@ Error transmamba::linkSharedObject(StringRef objectFile, StringRef linker,
   // A compiler driver takes the linker's options behind -Wl.
   StringRef stem = sys::path::filename(*program);
   bool isDriver = !stem.contains("ld");
-  SmallVector<StringRef> arguments = {*program, "-shared", "-o",
-                                      output->path(), input->path()};
+  SmallVector<StringRef> arguments = {*program, "-shared", "-o", output->path(),
+                                      input->path()};
   if (isDriver)
     arguments.append({"-nostdlib", "-Wl,-z,noexecstack,-z,now,--strip-all"});
   else
@@ -125,9 +125,9 @@ Error transmamba::linkSharedObject(StringRef objectFile, StringRef linker,
   std::string message;
   std::optional<StringRef> redirects[] = {std::nullopt, log->path(),
                                           log->path()};
-  int code = sys::ExecuteAndWait(*program, arguments, std::nullopt, redirects,
-                                 /*SecondsToWait=*/0, /*MemoryLimit=*/0,
-                                 &message);
+  int code =
+      sys::ExecuteAndWait(*program, arguments, std::nullopt, redirects,
+                          /*SecondsToWait=*/0, /*MemoryLimit=*/0, &message);
   if (code != 0) {
     if (auto text = MemoryBuffer::getFile(log->path()))
       message += (*text)->getBuffer();
@@ -138,8 +138,8 @@ Error transmamba::linkSharedObject(StringRef objectFile, StringRef linker,
       MemoryBuffer::getFile(output->path(), /*IsText=*/false,
                             /*RequiresNullTerminator=*/false);
   if (!linked)
-    return createStringError(linked.getError(), "cannot read what '" +
-                                                    *program + "' has linked");
+    return createStringError(linked.getError(),
+                             "cannot read what '" + *program + "' has linked");
   StringRef bytes = (*linked)->getBuffer();
   sharedObject.assign(bytes.begin(), bytes.end());
   return Error::success();

@@ -21,8 +21,7 @@ llvm::Error checkUndefinedSymbols(llvm::MemoryBufferRef objectFile);
 
 /// Links one object file to a shared object with `linker`, or with the first
 /// that is found if it is empty.
-llvm::Error linkSharedObject(llvm::StringRef objectFile,
-                             llvm::StringRef linker,
+llvm::Error linkSharedObject(llvm::StringRef objectFile, llvm::StringRef linker,
                              llvm::SmallVectorImpl<char> &sharedObject);
 
 } // namespace transmamba

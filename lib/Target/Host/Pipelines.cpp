@@ -82,8 +82,7 @@ public:
     std::optional<CpuLevel> level = parseCpuLevel(cpu);
     if (!level) {
       function.emitError("unknown processor level '")
-          << cpu
-          << "': choose x86-64-v2, x86-64-v3, x86-64-v4 or native";
+          << cpu << "': choose x86-64-v2, x86-64-v3, x86-64-v4 or native";
       return signalPassFailure();
     }
     OpPassManager pipeline(func::FuncOp::getOperationName());
@@ -105,7 +104,8 @@ void transmamba::populateCpuPipeline(OpPassManager &pm,
 // Phase llvm
 //===----------------------------------------------------------------------===//
 
-void transmamba::populateLlvmPipeline(OpPassManager &pm) {
+void transmamba::populateLlvmPipeline(OpPassManager &pm,
+                                      const CpuOptions &options) {
   pm.addNestedPass<func::FuncOp>(createHostKernelScratch());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
@@ -123,6 +123,9 @@ void transmamba::populateLlvmPipeline(OpPassManager &pm) {
   functions.useBarePtrCallConv = true;
   pm.addPass(createConvertFuncToLLVMPass(functions));
   pm.addPass(createReconcileUnrealizedCastsPass());
+  HostNarrowFloatsOptions floats;
+  floats.includeF16 = !getCpuFeatures(options.level).hasF16C;
+  pm.addPass(createHostNarrowFloats(floats));
   pm.addPass(createHostKernelABI());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -97,8 +97,7 @@ createTargetMachine(const HostTargetOptions &options) {
 static void setFunctionAttributes(llvm::Module &module,
                                   const HostTargetOptions &options,
                                   const llvm::TargetMachine &machine) {
-  std::string width =
-      std::to_string(getCpuFeatures(options.level).vectorBits);
+  std::string width = std::to_string(getCpuFeatures(options.level).vectorBits);
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
@@ -182,15 +181,16 @@ transmamba::emitSharedObject(ModuleOp module, const HostTargetOptions &options,
   return success();
 }
 
-LogicalResult transmamba::compileKernelsToSharedObject(
-    ModuleOp kernels, const HostTargetOptions &options,
-    llvm::SmallVectorImpl<char> &object) {
+LogicalResult
+transmamba::compileKernelsToSharedObject(ModuleOp kernels,
+                                         const HostTargetOptions &options,
+                                         llvm::SmallVectorImpl<char> &object) {
   OwningOpRef<ModuleOp> module = extractKernels(kernels);
   if (module->getBody()->empty())
     return kernels.emitError("has no kernel to compile");
   PassManager pm(module->getContext());
   populateCpuPipeline(pm, CpuOptions{options.level});
-  populateLlvmPipeline(pm);
+  populateLlvmPipeline(pm, CpuOptions{options.level});
   if (failed(pm.run(*module)))
     return failure();
   return emitSharedObject(*module, options, object);

@@ -47,8 +47,9 @@ struct HostTargetOptions {
 void populateCpuPipeline(mlir::OpPassManager &pm, const CpuOptions &options);
 
 /// Phase llvm: kernels after phase cpu to the llvm dialect and the C ABI. Runs
-/// on a module that has only kernels, see `extractKernels`.
-void populateLlvmPipeline(mlir::OpPassManager &pm);
+/// on a module that has only kernels, see `extractKernels`, and with the
+/// options of phase cpu.
+void populateLlvmPipeline(mlir::OpPassManager &pm, const CpuOptions &options);
 
 /// A new module with the kernels of `module` and the symbols that they use.
 mlir::OwningOpRef<mlir::ModuleOp> extractKernels(mlir::ModuleOp module);
@@ -58,9 +59,9 @@ mlir::LogicalResult emitSharedObject(mlir::ModuleOp module,
                                      const HostTargetOptions &options,
                                      llvm::SmallVectorImpl<char> &object);
 
-/// All of the above on the kernels of `kernels`, which is left as it is; call it
-/// once for every processor level. Kernels that have been through phase cpu are
-/// accepted too. Errors are emitted at the operation that they concern.
+/// All of the above on the kernels of `kernels`, which is left as it is; call
+/// it once for every processor level. Kernels that have been through phase cpu
+/// are accepted too. Errors are emitted at the operation that they concern.
 mlir::LogicalResult
 compileKernelsToSharedObject(mlir::ModuleOp kernels,
                              const HostTargetOptions &options,

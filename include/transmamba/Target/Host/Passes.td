@@ -38,6 +38,21 @@ def HostKernelScratch : Pass<"transmamba-host-kernel-scratch", "::mlir::func::Fu
   let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
+def HostNarrowFloats : Pass<"transmamba-host-narrow-floats", "::mlir::ModuleOp"> {
+  let summary = "Keep bf16 (and f16) as integers in the llvm dialect";
+  let description = [{
+    After phase cpu nothing computes on bf16, and on f16 only conversions where
+    the processor has them. LLVM however splits a masked access to a vector of
+    them to scalars, which it may pass through f32 with a library call. Replaces
+    the type by i16 everywhere.
+  }];
+  let options = [
+    Option<"includeF16", "f16", "bool", /*default=*/"false",
+           "Replace f16 too: its conversions have been expanded">
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def HostKernelABI : Pass<"transmamba-host-kernel-abi", "::mlir::ModuleOp"> {
   let summary = "Give kernels the C interface of the package format";
   let description = [{
