@@ -30,13 +30,12 @@ static void appendPointer(std::string &pointer, std::string_view key) {
   }
 }
 
-/// `text` without control characters, for messages on a terminal.
-static std::string printable(std::string text) {
+std::string printable(std::string text) {
   for (char &c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       c = '?';
-  if (text.size() > 200)
-    text.replace(200, std::string::npos, "...");
+  if (text.size() > 500)
+    text.replace(500, std::string::npos, "...");
   return text;
 }
 

@@ -28,6 +28,10 @@ struct JsonFailure {
   std::string message;
 };
 
+/// `text` without control characters and not too long, for messages on a
+/// terminal.
+std::string printable(std::string text);
+
 /// Parses `text` strictly: no duplicate keys, no trailing bytes, bounded
 /// nesting. Throws JsonFailure with line and column, or with a JSON pointer.
 nlohmann::json parseJson(std::string_view text);

@@ -46,7 +46,7 @@ static std::string at(const std::string &place, size_t index) {
 
 [[noreturn]] static void fail(const std::string &place,
                               const std::string &message) {
-  throw JsonFailure{"at " + place + ": " + message};
+  throw JsonFailure{"at " + place + ": " + printable(message)};
 }
 
 /// Names go to terminals and file systems: no control characters, no absurd

@@ -165,7 +165,7 @@ SafeTensorsFile::load(MappedFile mapped) {
               });
     checkCoverage(list, data);
   } catch (const JsonFailure &failure) {
-    return Error(path, "safetensors header: " + failure.message);
+    return Error(path, "safetensors header: " + printable(failure.message));
   }
   for (size_t i = 0; i < result->list.size(); ++i)
     result->byName.push_back(i);
