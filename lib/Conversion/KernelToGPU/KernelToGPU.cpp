@@ -179,8 +179,9 @@ public:
   void runOnOperation() override {
     if (blockSize != 0 && (!llvm::isPowerOf2_64(blockSize) ||
                            blockSize < kWarpSize || blockSize > 1024)) {
-      getOperation().emitError() << "block-size=" << blockSize
-                                 << " is not a power of two from 32 to 1024";
+      emitError(getOperation().getLoc())
+          << "block-size=" << blockSize.getValue()
+          << " is not a power of two from 32 to 1024";
       return signalPassFailure();
     }
     if (failed(convertKernels()) || failed(convertDispatches()))

@@ -51,6 +51,23 @@ public:
     return kernel;
   }
 
+  /// Goes to another kernel of the module; false if there is none.
+  bool select(llvm::StringRef name) {
+    function = nullptr;
+    module->walk([&](mlir::gpu::GPUFuncOp func) {
+      if (func.getName() == name)
+        function = func;
+    });
+    return function != nullptr;
+  }
+
+  /// Breaks the kernel: removes the barrier with this number.
+  void removeBarrier(unsigned number) {
+    llvm::SmallVector<mlir::gpu::BarrierOp> barriers;
+    function.walk([&](mlir::gpu::BarrierOp op) { barriers.push_back(op); });
+    barriers[number]->erase();
+  }
+
   /// A kernel function of the contract, for blocks of `blockSize` threads (0:
   /// the compiler chooses).
   static EmulatedKernel fromKernelFunction(llvm::StringRef text,

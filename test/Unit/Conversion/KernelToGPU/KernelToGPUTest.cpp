@@ -13,6 +13,8 @@
 
 #include "EmulatedKernel.h"
 
+#include "llvm/Support/MemoryBuffer.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -384,4 +386,81 @@ TEST(KernelToGPUBarriers, OnlyBetweenThreads) {
   Memory out("out", 512 * 4, false);
   EXPECT_THAT(kernel.launch({1, 1, 1}, {&out}), IsEmpty());
   EXPECT_THAT(out.as<float>(), testing::Each(FloatNear(M_E, 1e-6f)));
+}
+
+TEST(KernelToGPUBarriers, EveryOneIsNeeded) {
+  std::vector<float> a = randomFloats(64 * 24, 2), b = randomFloats(24 * 48, 3);
+  auto launch = [&](EmulatedKernel &kernel) {
+    Memory ma = Memory::of("a", a), mb = Memory::of("b", b);
+    Memory mc("c", 64 * 48 * sizeof(float), false);
+    return kernel.launch({2, 1, 1}, {&ma, &mb, &mc});
+  };
+  unsigned barriers =
+      EmulatedKernel::fromKernelFunction(kMatmul).count<mlir::gpu::BarrierOp>();
+  EXPECT_GT(barriers, 0u);
+  for (unsigned i = 0; i < barriers; ++i) {
+    EmulatedKernel broken = EmulatedKernel::fromKernelFunction(kMatmul);
+    broken.removeBarrier(i);
+    EXPECT_THAT(launch(broken), testing::Not(IsEmpty())) << "barrier " << i;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The kernels that run on a GPU in test/Integration/GPU
+//===----------------------------------------------------------------------===//
+
+static EmulatedKernel compileIntegrationKernel(llvm::StringRef name) {
+  auto file = llvm::MemoryBuffer::getFile(TRANSMAMBA_SOURCE_DIR
+                                          "/test/Integration/GPU/kernels.mlir");
+  EXPECT_TRUE(bool(file));
+  EmulatedKernel kernel =
+      EmulatedKernel::fromKernelFunction((*file)->getBuffer());
+  EXPECT_TRUE(kernel && kernel.select(name));
+  return kernel;
+}
+
+TEST(IntegrationKernels, AttentionWithRaggedTiles) {
+  constexpr int64_t kT = 70, kD = 48;
+  std::vector<float> q = randomFloats(kT * kD, 4), k = randomFloats(kT * kD, 5),
+                     v = randomFloats(kT * kD, 6), expected(kT * kD);
+  Memory mq = Memory::of("q", q), mk = Memory::of("k", k),
+         mv = Memory::of("v", v);
+  Memory mo("o", expected.size() * sizeof(float), false);
+  EmulatedKernel kernel = compileIntegrationKernel("attention");
+  EXPECT_THAT(kernel.launch({2, 1, 1}, {&mq, &mk, &mv, &mo, kT}), IsEmpty());
+
+  for (int i = 0; i < kT; ++i) {
+    double sum = 0, row[kD] = {};
+    for (int j = 0; j <= i; ++j) {
+      double dot = 0;
+      for (int d = 0; d < kD; ++d)
+        dot += q[i * kD + d] * k[j * kD + d];
+      double weight = std::exp(dot / std::sqrt(double(kD)));
+      sum += weight;
+      for (int d = 0; d < kD; ++d)
+        row[d] += weight * v[j * kD + d];
+    }
+    for (int d = 0; d < kD; ++d)
+      expected[i * kD + d] = row[d] / sum;
+  }
+  EXPECT_THAT(mo.as<float>(), Pointwise(FloatNear(1e-5f), expected));
+}
+
+TEST(IntegrationKernels, RowNormOfGlobalRows) {
+  constexpr int64_t kRows = 6, kWidth = 1536;
+  std::vector<float> x = randomFloats(kRows * kWidth, 8),
+                     w = randomFloats(kWidth, 9), expected(kRows * kWidth);
+  Memory mx = Memory::of("x", x), mw = Memory::of("w", w);
+  Memory my("y", expected.size() * sizeof(float), false);
+  EmulatedKernel kernel = compileIntegrationKernel("row_norm");
+  EXPECT_THAT(kernel.launch({2, 1, 1}, {&mx, &mw, &my, kRows}), IsEmpty());
+  for (int64_t row = 0; row < kRows; ++row) {
+    double sum = 0;
+    for (int64_t i = 0; i < kWidth; ++i)
+      sum += std::pow(x[row * kWidth + i], 2);
+    for (int64_t i = 0; i < kWidth; ++i)
+      expected[row * kWidth + i] =
+          x[row * kWidth + i] / std::sqrt(sum / kWidth + 1e-5) * w[i];
+  }
+  EXPECT_THAT(my.as<float>(), Pointwise(FloatNear(1e-5f), expected));
 }

@@ -1,0 +1,124 @@
+// RUN: transmamba-opt %s --transmamba-kernel-to-gpu --canonicalize --cse --split-input-file > %t.mlir
+// RUN: FileCheck %s --input-file=%t.mlir
+// RUN: FileCheck %s --input-file=%t.mlir --check-prefix=FMA
+
+// Pointwise: consecutive threads, consecutive elements.
+// CHECK-LABEL: gpu.func @pointwise(
+// CHECK-SAME:    %[[P:.*]]: memref<f32> {llvm.noalias}, %[[N:.*]]: index) kernel
+// CHECK-SAME:    known_block_size = array<i32: 256, 1, 1>
+// CHECK-DAG:     %[[STEP:.*]] = arith.constant 256 : index
+// CHECK-DAG:     %[[TID:.*]] = gpu.thread_id x
+// CHECK-DAG:     %[[BID:.*]] = gpu.block_id y
+// CHECK-DAG:     %[[V:.*]] = memref.reinterpret_cast %[[P]]
+// CHECK:         %[[TOTAL:.*]] = arith.muli
+// CHECK:         scf.for %[[I:.*]] = %[[TID]] to %[[TOTAL]] step %[[STEP]]
+// CHECK-DAG:       %[[COLUMN:.*]] = arith.remui %[[I]]
+// CHECK-DAG:       %[[ROW:.*]] = arith.divui %[[I]]
+// CHECK:           %[[X:.*]] = memref.load %[[V]][%[[ROW]], %[[COLUMN]]]
+// CHECK:           %[[INDEX:.*]] = arith.index_cast %[[COLUMN]]
+// CHECK:           memref.store %{{.*}}, %[[V]][%[[ROW]], %[[COLUMN]]]
+// CHECK-NOT:     gpu.barrier
+// CHECK:         gpu.return
+func.func private @pointwise(%x: index, %y: index, %z: index, %p: memref<f32> {llvm.noalias}, %n: index)
+    attributes {transmamba.kernel} {
+  %rows = arith.addi %n, %y : index
+  %v = memref.reinterpret_cast %p to offset: [0], sizes: [%rows, 48], strides: [48, 1] : memref<f32> to memref<?x48xf32>
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} outs(%v : memref<?x48xf32>) {
+  ^bb0(%a: f32):
+    %j = linalg.index 1 : index
+    %w = arith.index_cast %j : index to i32
+    %f = arith.sitofp %w : i32 to f32
+    %r = arith.addf %a, %f : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// A contraction keeps 4 x 3 outputs of a thread in registers: 7 loads for 12
+// multiplications. Rows of a thread are 16 apart, columns 16.
+// CHECK-LABEL: gpu.func @contraction
+// CHECK:         scf.for
+// CHECK-COUNT-12:  memref.load %[[C:.*]][
+// CHECK:           scf.for {{.*}} iter_args
+// CHECK-COUNT-7:     memref.load
+// CHECK-NOT:         memref.load
+// CHECK:             scf.yield
+// CHECK-COUNT-12:  memref.store
+// FMA-LABEL:     gpu.func @contraction
+// FMA-COUNT-12:    arith.mulf
+// FMA-NOT:         arith.mulf
+// FMA:             scf.yield
+func.func private @contraction(%x: index, %y: index, %z: index, %pa: memref<f32>, %pb: memref<f32>, %pc: memref<f32>)
+    attributes {transmamba.kernel} {
+  %a = memref.reinterpret_cast %pa to offset: [0], sizes: [64, 32], strides: [32, 1] : memref<f32> to memref<64x32xf32>
+  %b = memref.reinterpret_cast %pb to offset: [0], sizes: [32, 48], strides: [48, 1] : memref<f32> to memref<32x48xf32>
+  %c = memref.reinterpret_cast %pc to offset: [0], sizes: [64, 48], strides: [48, 1] : memref<f32> to memref<64x48xf32>
+  linalg.matmul ins(%a, %b : memref<64x32xf32>, memref<32x48xf32>) outs(%c : memref<64x48xf32>)
+  return
+}
+
+// -----
+
+// A row sum: a warp a row, the lanes along the row, a butterfly, one store.
+// CHECK-LABEL: gpu.func @row_sum
+// CHECK-DAG:     %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK-DAG:     %[[LANE:.*]] = arith.remui %{{.*}}, %c32
+// CHECK:         %[[PARTIAL:.*]] = scf.for %{{.*}} = %[[LANE]] to %c192 step %c32 iter_args(%{{.*}} = %[[ZERO]])
+// CHECK-COUNT-5: gpu.shuffle xor
+// CHECK-NOT:     gpu.shuffle
+// CHECK:         scf.if
+// CHECK:           memref.load
+// CHECK:           memref.store
+func.func private @row_sum(%x: index, %y: index, %z: index, %pa: memref<f32>, %ps: memref<f32>)
+    attributes {transmamba.kernel} {
+  %a = memref.reinterpret_cast %pa to offset: [0], sizes: [8, 192], strides: [192, 1] : memref<f32> to memref<8x192xf32>
+  %s = memref.reinterpret_cast %ps to offset: [0], sizes: [8], strides: [1] : memref<f32> to memref<8xf32>
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%a : memref<8x192xf32>) outs(%s : memref<8xf32>) {
+  ^bb0(%e: f32, %t: f32):
+    %r = arith.addf %t, %e : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// A sum in bf16 is rounded at every step: its order is not free.
+// CHECK-LABEL: gpu.func @narrow_sum
+// CHECK-NOT:     gpu.shuffle
+// CHECK:         scf.for
+// CHECK:           scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (bf16)
+func.func private @narrow_sum(%x: index, %y: index, %z: index, %pa: memref<bf16>, %ps: memref<bf16>)
+    attributes {transmamba.kernel} {
+  %a = memref.reinterpret_cast %pa to offset: [0], sizes: [8, 192], strides: [192, 1] : memref<bf16> to memref<8x192xbf16>
+  %s = memref.reinterpret_cast %ps to offset: [0], sizes: [8], strides: [1] : memref<bf16> to memref<8xbf16>
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%a : memref<8x192xbf16>) outs(%s : memref<8xbf16>) {
+  ^bb0(%e: bf16, %t: bf16):
+    %r = arith.addf %t, %e : bf16
+    linalg.yield %r : bf16
+  }
+  return
+}
+
+// -----
+
+// A store of the uniform program is done by one thread; others wait for it.
+// CHECK-LABEL: gpu.func @scalar
+// CHECK:         %[[FIRST:.*]] = arith.cmpi eq, %{{.*}}, %c0
+// CHECK:         scf.if %[[FIRST]] {
+// CHECK-NEXT:      memref.store
+// CHECK-NEXT:    }
+// CHECK-NEXT:    gpu.barrier
+// CHECK-NEXT:    memref.load
+func.func private @scalar(%x: index, %y: index, %z: index, %p: memref<f32>, %q: memref<f32>) attributes {transmamba.kernel} {
+  %one = arith.constant 1.0 : f32
+  memref.store %one, %p[] : memref<f32>
+  %a = memref.load %p[] : memref<f32>
+  %b = arith.addf %a, %one : f32
+  memref.store %b, %q[] : memref<f32>
+  return
+}
