@@ -4,20 +4,17 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TransMamba/IR/TransMambaDialect.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
+#include "transmamba/Tools/RegisterAll.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
-  mlir::registerAllPasses();
-  transmamba::registerLinalgToDispatchPasses();
-  registry.insert<transmamba::TransMambaDialect>();
+  transmamba::registerAllDialects(registry);
+  transmamba::registerTransMambaPasses();
+  transmamba::registerVersionPrinter();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "TransMamba optimizer driver\n", registry));
+      argc, argv,
+      "TransMamba optimizer driver: reads IR of any phase, runs passes and "
+      "pipelines (--transmamba-...), prints IR\n",
+      registry));
 }

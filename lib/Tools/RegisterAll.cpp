@@ -1,0 +1,47 @@
+//===- RegisterAll.cpp - What every tool on MLIR knows --------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "transmamba/Tools/RegisterAll.h"
+
+#include "TransMamba/IR/TransMambaDialect.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
+#include "transmamba/Conversion/KernelToVector/KernelToVector.h"
+#include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
+#include "transmamba/Target/Host/Host.h"
+#include "transmamba/Target/NVPTX.h"
+#include "transmamba/Transforms/Passes.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/CommandLine.h"
+
+using namespace mlir;
+
+void transmamba::registerAllDialects(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registerNvptxTranslation(registry);
+  registry.insert<TransMambaDialect>();
+}
+
+void transmamba::registerTransMambaPasses() {
+  mlir::registerAllPasses();
+  registerTransMambaTransformsPasses();
+  registerLinalgToDispatchPasses();
+  registerKernelToVectorPasses();
+  registerKernelToGPUPasses();
+  registerHostTargetPasses();
+  registerNvptxPasses();
+  registerNvptxPipelines();
+}
+
+void transmamba::registerVersionPrinter() {
+  llvm::cl::SetVersionPrinter([](llvm::raw_ostream &os) {
+    os << "TransMamba " << TRANSMAMBA_VERSION << " (LLVM "
+       << LLVM_VERSION_STRING << ")\n";
+  });
+}
