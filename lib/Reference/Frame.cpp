@@ -68,8 +68,8 @@ Error transmamba::reference::requireType(mlir::Type type, const Value &value) {
   }
   if (fits)
     return Error::success();
-  return fail("a value of the type " + typeText(type) +
-              " cannot be interpreted here");
+  return fail("the value is not a " + typeText(type) +
+              ", or the interpreter has no such values");
 }
 
 Error Frame::bind(mlir::Value name, Value value) {

@@ -183,6 +183,9 @@ transmamba::reference::materialize(ParameterOp parameter,
       for (double &element : value.values())
         element = -std::exp(element);
   }
+  // By way of float32, as packages are written.
+  if (!elementType.isF64())
+    roundTo(mlir::Float32Type::get(parameter.getContext()), value);
   roundTo(elementType, value);
   return value;
 }
