@@ -404,11 +404,7 @@ LogicalResult Expander::expandRepeat(const OpNode &node) {
   FailureOr<int64_t> count = evaluateInteger(*node.get("count"));
   if (failed(count))
     return failure();
-  const JsonNode *pattern = node.get("pattern");
-  SmallVector<const JsonNode *> names(pattern->children.begin(),
-                                      pattern->children.end());
-  if (pattern->is(Kind::String))
-    names = {pattern};
+  SmallVector<const JsonNode *> names = getCallees(node);
   // Several blocks may make one layer, hence not the product.
   if (*count < 1 || *count > kMaxLayers)
     return error(*node.get("count"))

@@ -34,6 +34,9 @@ struct OpNode {
   }
 };
 
+/// The names of the blocks that a call or repetition expands.
+llvm::SmallVector<const JsonNode *> getCallees(const OpNode &op);
+
 /// A function of tensors. The graph itself is one, without parameters.
 struct BlockNode {
   const JsonNode *json = nullptr;
@@ -85,10 +88,6 @@ mlir::FailureOr<Graph> parseGraph(const Source &source,
                                   const JsonDocument &document,
                                   const ImportOptions &options);
 
-/// The TransPoints of a published schedule or of a list "0,128"; without a
-/// value, `error` says why.
-std::optional<llvm::SmallVector<int64_t>>
-parseSchedule(llvm::StringRef text, int64_t maxSequence, std::string &error);
 /// Why a TransPoint cannot be used, or nothing.
 std::string checkTransPoint(int64_t point);
 

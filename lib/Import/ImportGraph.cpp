@@ -82,6 +82,8 @@ OwningOpRef<ModuleOp> transmamba::importGraph(llvm::MemoryBufferRef buffer,
   FailureOr<Model> model = expandGraph(source, *graph);
   if (failed(model))
     return nullptr;
+  if (options.checkWeights && failed(checkWeights(source, *model, options)))
+    return nullptr;
   OwningOpRef<ModuleOp> module = buildModule(source, *model);
   // The checks above are meant to be complete; this one keeps a mistake in
   // them from reaching the passes.

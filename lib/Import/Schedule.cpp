@@ -11,6 +11,7 @@
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
+using namespace transmamba;
 using namespace transmamba::graph;
 
 namespace {
@@ -46,8 +47,8 @@ std::string transmamba::graph::checkTransPoint(int64_t point) {
 }
 
 std::optional<SmallVector<int64_t>>
-transmamba::graph::parseSchedule(StringRef text, int64_t maxSequence,
-                                 std::string &error) {
+transmamba::parseScheduleText(StringRef text, int64_t maxSequence,
+                              std::string &error) {
   // The transformer attends at whatever length the model is compiled for.
   if (text == "transformer")
     return SmallVector<int64_t>{maxSequence};
@@ -73,10 +74,4 @@ transmamba::graph::parseSchedule(StringRef text, int64_t maxSequence,
     return std::nullopt;
   }
   return points;
-}
-
-std::optional<SmallVector<int64_t>>
-transmamba::parseScheduleText(StringRef text, int64_t maxSequence,
-                              std::string &error) {
-  return graph::parseSchedule(text, maxSequence, error);
 }
