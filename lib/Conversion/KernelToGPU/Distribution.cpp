@@ -27,12 +27,14 @@ namespace {
 /// all but register-blocked contractions have a single point. Along a blocked
 /// dimension of size n with t points, point p of a thread is at base + p * n/t,
 /// so that neighbouring threads stay at neighbouring elements for every p.
+/// Where t does not divide n, the points past the end read the last element
+/// instead and are not stored.
 class GenericDistributor {
 public:
   GenericDistributor(RewriterBase &rewriter, linalg::GenericOp op,
-                     const ThreadPosition &thread)
+                     const ThreadPosition &thread, ThreadMapping mapping)
       : b(rewriter), loc(op.getLoc()), op(op), thread(thread),
-        mapping(planThreadMapping(op, thread.blockSize)) {}
+        mapping(std::move(mapping)) {}
 
   void run();
 
@@ -41,6 +43,8 @@ private:
   struct Iteration {
     SmallVector<Value> dims;
     SmallVector<int64_t> offsets;
+    /// False where the point lies past the end; null where none can.
+    Value isInside;
   };
   using LoadCache = DenseMap<std::pair<OpOperand *, ArrayAttr>, Value>;
 
@@ -49,6 +53,8 @@ private:
   void distributeCooperatively();
 
   SmallVector<Iteration> enumeratePoints(Value linear);
+  Iteration movePoint(const Iteration &point, unsigned dim, int64_t offset,
+                      Value index);
   void emitPoints(ArrayRef<Iteration> points);
   SmallVector<Value> walkSequentialDims(ArrayRef<unsigned> dims,
                                         MutableArrayRef<Iteration> points,
@@ -89,7 +95,6 @@ private:
 } // namespace
 
 void GenericDistributor::run() {
-  b.setInsertionPoint(op);
   computeSizes();
   for (OpOperand &output : op.getDpsInitsMutable())
     if (mapping.isAccumulated(op.getMatchingIndexingMap(&output)))
@@ -98,19 +103,16 @@ void GenericDistributor::run() {
     distributeCooperatively();
   else
     distributeIndependently();
-  b.eraseOp(op);
 }
 
 void GenericDistributor::computeSizes() {
   SmallVector<Range> ranges =
       cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc);
-  SmallVector<int64_t> staticSizes = op.getStaticLoopRanges();
   for (auto [dim, range] : llvm::enumerate(ranges)) {
     sizes.push_back(getValueOrCreateConstantIndexOp(b, loc, range.size));
-    int64_t tile = mapping.tile[dim];
-    // Only static sizes are blocked, by a divisor.
-    tileCounts.push_back(tile == 1 ? sizes.back()
-                                   : constant(staticSizes[dim] / tile));
+    Value tile = constant(mapping.tile[dim]);
+    tileCounts.push_back(
+        b.createOrFold<arith::CeilDivUIOp>(loc, sizes.back(), tile));
   }
 }
 
@@ -164,19 +166,36 @@ GenericDistributor::enumeratePoints(Value linear) {
   for (unsigned dim : mapping.parallelDims) {
     SmallVector<Iteration> extended;
     for (const Iteration &point : points) {
+      extended.push_back(point);
       Value index = point.dims[dim];
-      for (int64_t offset = 0; offset < mapping.tile[dim]; ++offset) {
-        Iteration next = point;
-        next.dims[dim] = index;
-        next.offsets[dim] = offset;
-        extended.push_back(next);
-        if (offset + 1 < mapping.tile[dim])
-          index = b.createOrFold<arith::AddIOp>(loc, index, tileCounts[dim]);
+      for (int64_t offset = 1; offset < mapping.tile[dim]; ++offset) {
+        index = b.createOrFold<arith::AddIOp>(loc, index, tileCounts[dim]);
+        extended.push_back(movePoint(point, dim, offset, index));
       }
     }
     points = std::move(extended);
   }
   return points;
+}
+
+/// `point` at `index` of `dim`, held inside where the size is dynamic.
+GenericDistributor::Iteration
+GenericDistributor::movePoint(const Iteration &point, unsigned dim,
+                              int64_t offset, Value index) {
+  Iteration moved = point;
+  moved.offsets[dim] = offset;
+  moved.dims[dim] = index;
+  if (getConstantIntValue(sizes[dim]))
+    return moved;
+  Value last = b.createOrFold<arith::SubIOp>(loc, sizes[dim], constant(1));
+  moved.dims[dim] = b.createOrFold<arith::MinUIOp>(loc, index, last);
+  Value isInside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                         index, sizes[dim]);
+  moved.isInside =
+      point.isInside
+          ? arith::AndIOp::create(b, loc, point.isInside, isInside).getResult()
+          : isInside;
+  return moved;
 }
 
 /// Loads the accumulated outputs, walks the sequential dimensions, stores them.
@@ -369,17 +388,33 @@ Value GenericDistributor::loadOperand(OpOperand &operand,
 }
 
 /// The old value of an output; any value where the body does not look at it,
-/// for the memory may hold nothing yet.
+/// for the memory may hold nothing yet, or where the point is past the end, for
+/// the element there belongs to another thread.
 Value GenericDistributor::loadOutput(OpOperand &output,
                                      const Iteration &iteration) {
-  if (op.payloadUsesValueFromOperand(&output))
-    return loadOperand(output, iteration);
-  return arith::ConstantOp::create(
+  Value anything = arith::ConstantOp::create(
       b, loc, b.getZeroAttr(getElementTypeOrSelf(output.get())));
+  if (!op.payloadUsesValueFromOperand(&output))
+    return anything;
+  if (!iteration.isInside)
+    return loadOperand(output, iteration);
+  auto guard = scf::IfOp::create(
+      b, loc, iteration.isInside,
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(b, loc, loadOperand(output, iteration));
+      },
+      [&](OpBuilder &, Location) { scf::YieldOp::create(b, loc, anything); });
+  return guard.getResult(0);
 }
 
 void GenericDistributor::storeOutput(OpOperand &output,
                                      const Iteration &iteration, Value value) {
+  OpBuilder::InsertionGuard guard(b);
+  if (iteration.isInside) {
+    auto inside = scf::IfOp::create(b, loc, iteration.isInside,
+                                    /*withElseRegion=*/false);
+    b.setInsertionPointToStart(inside.thenBlock());
+  }
   memref::StoreOp::create(b, loc, value, output.get(),
                           getIndices(output, iteration));
 }
@@ -405,9 +440,49 @@ SmallVector<Value> GenericDistributor::inlineBody(ArrayRef<Value> arguments,
   return results;
 }
 
+/// The dynamic size that `mapping` cuts into register tiles, if there is one.
+static std::optional<unsigned> getRaggedDim(linalg::GenericOp op,
+                                            const ThreadMapping &mapping) {
+  for (auto [dim, size] : llvm::enumerate(op.getStaticLoopRanges()))
+    if (ShapedType::isDynamic(size) && mapping.tile[dim] > 1)
+      return dim;
+  return std::nullopt;
+}
+
+/// A contraction with a dynamic size gets two versions: register tiles are good
+/// for what is left of a tile of a long sequence, but leave most threads idle
+/// in a decoding step, where the size is the number of sequences.
+///   scf.if (size >= 8) { tiles } else { one output a thread, or several lanes
+///   }
 void distributeGeneric(RewriterBase &rewriter, linalg::GenericOp op,
                        const ThreadPosition &thread) {
-  GenericDistributor(rewriter, op, thread).run();
+  constexpr int64_t kMinTiledSize = 8;
+  rewriter.setInsertionPoint(op);
+  ThreadMapping mapping = planThreadMapping(op, thread.blockSize);
+  std::optional<unsigned> ragged = getRaggedDim(op, mapping);
+  if (!ragged) {
+    GenericDistributor(rewriter, op, thread, std::move(mapping)).run();
+    rewriter.eraseOp(op);
+    return;
+  }
+
+  Location loc = op.getLoc();
+  SmallVector<Range> ranges =
+      cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(rewriter, loc);
+  Value size =
+      getValueOrCreateConstantIndexOp(rewriter, loc, ranges[*ragged].size);
+  Value limit = arith::ConstantIndexOp::create(rewriter, loc, kMinTiledSize);
+  Value isLarge = arith::CmpIOp::create(rewriter, loc,
+                                        arith::CmpIPredicate::uge, size, limit);
+  auto branch = scf::IfOp::create(rewriter, loc, isLarge,
+                                  /*withElseRegion=*/true);
+  rewriter.setInsertionPointToStart(branch.thenBlock());
+  GenericDistributor(rewriter, op, thread, std::move(mapping)).run();
+  rewriter.setInsertionPointToStart(branch.elseBlock());
+  GenericDistributor(rewriter, op, thread,
+                     planThreadMapping(op, thread.blockSize, DynamicSizes::One))
+      .run();
+  rewriter.eraseOp(op);
 }
 
 void distributeStore(RewriterBase &rewriter, memref::StoreOp op,

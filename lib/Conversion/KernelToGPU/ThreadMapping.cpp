@@ -17,8 +17,8 @@ using namespace mlir;
 
 namespace transmamba {
 
-/// Stands in for an unknown size where only a rough count is wanted.
-static constexpr int64_t kTypicalDynamicSize = 64;
+/// A dynamic size is most often what is left of a tile of this size.
+static constexpr int64_t kTypicalTileSize = 64;
 
 /// Instruction slots that one load from shared memory costs against one fma.
 static constexpr int64_t kLoadCost = 4;
@@ -154,19 +154,14 @@ static bool hasOperandReuse(linalg::GenericOp op, unsigned row,
 
 /// Picks the rows and columns of outputs that one thread holds: the fewest
 /// instruction slots over all rounds of the block. More outputs a thread save
-/// loads, but may leave threads idle.
-static void chooseRegisterTile(ArrayRef<int64_t> sizes, int64_t blockSize,
-                               unsigned row, unsigned column,
+/// loads, but may leave threads idle. A dynamic size takes any tile.
+static void chooseRegisterTile(ArrayRef<int64_t> sizes, int64_t outputs,
+                               int64_t blockSize, unsigned row, unsigned column,
                                ThreadMapping &mapping) {
   constexpr int64_t kTileSizes[] = {1, 2, 3, 4, 6, 8};
   constexpr int64_t kMaxAccumulators = 32;
-  int64_t outputs = 1;
-  for (unsigned dim : mapping.parallelDims)
-    outputs *=
-        ShapedType::isDynamic(sizes[dim]) ? kTypicalDynamicSize : sizes[dim];
   auto divides = [&](int64_t tile, unsigned dim) {
-    return tile == 1 ||
-           (!ShapedType::isDynamic(sizes[dim]) && sizes[dim] % tile == 0);
+    return ShapedType::isDynamic(sizes[dim]) || sizes[dim] % tile == 0;
   };
   int64_t bestCost = std::numeric_limits<int64_t>::max();
   for (int64_t rows : kTileSizes) {
@@ -187,9 +182,9 @@ static void chooseRegisterTile(ArrayRef<int64_t> sizes, int64_t blockSize,
 
 /// Lanes for a reduction: a whole warp where the reduced elements are adjacent
 /// in memory (the loads coalesce), else as many as would idle otherwise.
-static int64_t chooseLanes(linalg::GenericOp op, ArrayRef<int64_t> sizes,
+static int64_t chooseLanes(linalg::GenericOp op, int64_t outputs,
                            int64_t blockSize, const ThreadMapping &mapping) {
-  int64_t reduced = getCount(mapping.sequentialDims, sizes);
+  int64_t reduced = getCount(mapping.sequentialDims, op.getStaticLoopRanges());
   int64_t limit = kWarpSize;
   if (!ShapedType::isDynamic(reduced))
     limit = std::min<int64_t>(limit, llvm::bit_floor<uint64_t>(reduced));
@@ -203,32 +198,45 @@ static int64_t chooseLanes(linalg::GenericOp op, ArrayRef<int64_t> sizes,
   }
   if (contiguous)
     return limit;
-  int64_t outputs = getCount(mapping.parallelDims, sizes);
-  if (ShapedType::isDynamic(outputs) || outputs == 0 || outputs >= blockSize)
+  if (outputs == 0 || outputs >= blockSize)
     return 1;
   return std::min<int64_t>(limit,
                            llvm::bit_floor<uint64_t>(blockSize / outputs));
 }
 
-ThreadMapping planThreadMapping(linalg::GenericOp op, int64_t blockSize) {
+/// Whether all outputs stay in registers while a reduction is walked, as
+/// holding several at once needs.
+static bool isPlainReduction(linalg::GenericOp op,
+                             const ThreadMapping &mapping) {
+  return !mapping.sequentialDims.empty() &&
+         llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &output) {
+           return mapping.isAccumulated(op.getMatchingIndexingMap(&output));
+         });
+}
+
+ThreadMapping planThreadMapping(linalg::GenericOp op, int64_t blockSize,
+                                DynamicSizes dynamicSizes) {
   ThreadMapping mapping;
   mapping.tile.assign(op.getNumLoops(), 1);
   classifyDims(op, mapping);
 
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+  SmallVector<int64_t> estimates = sizes;
+  llvm::replace(estimates, ShapedType::kDynamic,
+                dynamicSizes == DynamicSizes::Tile ? kTypicalTileSize : 1);
+  int64_t outputs = getCount(mapping.parallelDims, estimates);
+
   size_t rank = mapping.parallelDims.size();
-  if (rank >= 2 && !mapping.sequentialDims.empty()) {
+  if (rank >= 2 && outputs >= blockSize && isPlainReduction(op, mapping)) {
     unsigned row = mapping.parallelDims[rank - 2];
     unsigned column = mapping.parallelDims[rank - 1];
-    int64_t outputs = getCount(mapping.parallelDims, sizes);
-    bool enough = ShapedType::isDynamic(outputs) || outputs >= blockSize;
-    if (enough && hasOperandReuse(op, row, column)) {
-      chooseRegisterTile(sizes, blockSize, row, column, mapping);
+    if (hasOperandReuse(op, row, column)) {
+      chooseRegisterTile(sizes, outputs, blockSize, row, column, mapping);
       return mapping;
     }
   }
   if (matchCooperativeReduction(op, mapping))
-    mapping.lanes = chooseLanes(op, sizes, blockSize, mapping);
+    mapping.lanes = chooseLanes(op, outputs, blockSize, mapping);
   if (mapping.lanes == 1)
     mapping.combiners.clear();
   return mapping;

@@ -32,7 +32,8 @@ struct ThreadMapping {
   llvm::SmallVector<unsigned> sequentialDims;
 
   /// For each loop dimension: how many of its iterations one thread holds in
-  /// registers at once. 1 but for register-blocked contractions.
+  /// registers at once. 1 but for register-blocked contractions. Divides a
+  /// static size; a dynamic one may leave the last tiles ragged.
   llvm::SmallVector<int64_t> tile;
 
   /// Adjacent threads that share one parallel iteration and split its
@@ -53,8 +54,12 @@ struct ThreadMapping {
   int64_t getNumPoints() const;
 };
 
+/// What an unknown size is taken for where a mapping is chosen.
+enum class DynamicSizes { Tile, One };
+
 /// The mapping for `op` in a block of `blockSize` threads.
-ThreadMapping planThreadMapping(mlir::linalg::GenericOp op, int64_t blockSize);
+ThreadMapping planThreadMapping(mlir::linalg::GenericOp op, int64_t blockSize,
+                                DynamicSizes dynamicSizes = DynamicSizes::Tile);
 
 /// Names the set of elements of `operand` that each thread touches: two
 /// accesses of one memref with the same key go from a thread to its own

@@ -122,3 +122,24 @@ func.func private @scalar(%x: index, %y: index, %z: index, %p: memref<f32>, %q: 
   memref.store %b, %q[] : memref<f32>
   return
 }
+
+// -----
+
+// A dynamic number of rows: tiles from 8 rows on, whose rows past the end are
+// not stored; below, lanes that share an output.
+// CHECK-LABEL: gpu.func @ragged
+// CHECK:         %[[LARGE:.*]] = arith.cmpi uge, %{{.*}}, %c8
+// CHECK:         scf.if %[[LARGE]] {
+// CHECK-NOT:       gpu.shuffle
+// CHECK:           scf.if
+// CHECK-NEXT:        memref.store
+// CHECK:         } else {
+// CHECK:           gpu.shuffle
+func.func private @ragged(%x: index, %y: index, %z: index, %pa: memref<f32>, %pb: memref<f32>, %pc: memref<f32>, %n: index)
+    attributes {transmamba.kernel} {
+  %a = memref.reinterpret_cast %pa to offset: [0], sizes: [%n, 32], strides: [32, 1] : memref<f32> to memref<?x32xf32>
+  %b = memref.reinterpret_cast %pb to offset: [0], sizes: [32, 64], strides: [64, 1] : memref<f32> to memref<32x64xf32>
+  %c = memref.reinterpret_cast %pc to offset: [0], sizes: [%n, 64], strides: [64, 1] : memref<f32> to memref<?x64xf32>
+  linalg.matmul ins(%a, %b : memref<?x32xf32>, memref<32x64xf32>) outs(%c : memref<?x64xf32>)
+  return
+}

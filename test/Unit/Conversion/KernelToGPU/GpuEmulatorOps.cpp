@@ -320,6 +320,8 @@ bool GpuEmulator::runIntegerOp(Operation &op) {
           .Case("remsi", [&] { return x % y; })
           .Case("divui", [&] { return static_cast<int64_t>(ux / uy); })
           .Case("remui", [&] { return static_cast<int64_t>(ux % uy); })
+          .Case("ceildivui",
+                [&] { return static_cast<int64_t>(llvm::divideCeil(ux, uy)); })
           .Case("ceildivsi", [&] { return llvm::divideCeilSigned(x, y); })
           .Case("floordivsi", [&] { return llvm::divideFloorSigned(x, y); })
           .Case("minsi", [&] { return std::min(x, y); })

@@ -162,6 +162,47 @@ TEST_P(KernelToGPU, MatmulOverTiles) {
   EXPECT_THAT(mc.as<float>(), Pointwise(FloatNear(1e-5f), expected));
 }
 
+/// The rows of a contraction as they come out of tiling: what is left.
+static constexpr llvm::StringLiteral kRaggedMatmul = R"(
+func.func private @matmul(%x: index, %y: index, %z: index, %pa: memref<f32>,
+    %pb: memref<f32>, %pc: memref<f32>, %T: index) attributes {transmamba.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %c32 = arith.constant 32 : index
+  %A = memref.reinterpret_cast %pa to offset: [0], sizes: [%T, 24], strides: [24, 1] : memref<f32> to memref<?x24xf32>
+  %B = memref.reinterpret_cast %pb to offset: [0], sizes: [24, 48], strides: [48, 1] : memref<f32> to memref<24x48xf32>
+  %C = memref.reinterpret_cast %pc to offset: [0], sizes: [%T, 48], strides: [48, 1] : memref<f32> to memref<?x48xf32>
+  %m = arith.muli %x, %c32 : index
+  %left = arith.subi %T, %m : index
+  %n = arith.minsi %left, %c32 : index
+  %acc = memref.alloca() : memref<32x48xf32>
+  %accv = memref.subview %acc[0, 0] [%n, 48] [1, 1] : memref<32x48xf32> to memref<?x48xf32, strided<[48, 1]>>
+  %av = memref.subview %A[%m, 0] [%n, 24] [1, 1] : memref<?x24xf32> to memref<?x24xf32, strided<[24, 1], offset: ?>>
+  %cv = memref.subview %C[%m, 0] [%n, 48] [1, 1] : memref<?x48xf32> to memref<?x48xf32, strided<[48, 1], offset: ?>>
+  linalg.fill ins(%zero : f32) outs(%accv : memref<?x48xf32, strided<[48, 1]>>)
+  linalg.matmul ins(%av, %B : memref<?x24xf32, strided<[24, 1], offset: ?>>, memref<24x48xf32>) outs(%accv : memref<?x48xf32, strided<[48, 1]>>)
+  memref.copy %accv, %cv : memref<?x48xf32, strided<[48, 1]>> to memref<?x48xf32, strided<[48, 1], offset: ?>>
+  return
+})";
+
+TEST_P(KernelToGPU, MatmulOfRaggedRows) {
+  for (int64_t rows : {1, 3, 8, 13, 32, 45}) {
+    std::vector<float> a = randomFloats(rows * 24, 2),
+                       b = randomFloats(24 * 48, 3);
+    Memory ma = Memory::of("a", a), mb = Memory::of("b", b);
+    Memory mc("c", rows * 48 * sizeof(float), false);
+    EXPECT_THAT(compile(kRaggedMatmul)
+                    .launch({(rows + 31) / 32, 1, 1}, {&ma, &mb, &mc, rows}),
+                IsEmpty())
+        << rows << " rows";
+    std::vector<float> expected(rows * 48);
+    for (int m = 0; m < rows; ++m)
+      for (int n = 0; n < 48; ++n)
+        for (int k = 0; k < 24; ++k)
+          expected[m * 48 + n] += a[m * 24 + k] * b[k * 48 + n];
+    EXPECT_THAT(mc.as<float>(), Pointwise(FloatNear(1e-5f), expected));
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Attention: maxima, exponentials, two contractions, one with a transposed side
 //===----------------------------------------------------------------------===//
