@@ -131,7 +131,7 @@ func.func private @scalar(%x: index, %y: index, %z: index, %p: memref<f32>, %q: 
 // CHECK:         %[[LARGE:.*]] = arith.cmpi uge, %{{.*}}, %c8
 // CHECK:         scf.if %[[LARGE]] {
 // CHECK-NOT:       gpu.shuffle
-// CHECK:           scf.if %[[INSIDE:.*]] -> (f32) {
+// CHECK:           scf.if %[[INSIDE:[0-9]+]] -> (f32
 // CHECK-NEXT:        memref.load
 // CHECK:           scf.if %[[INSIDE]] {
 // CHECK-NEXT:        memref.store
