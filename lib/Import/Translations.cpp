@@ -63,7 +63,7 @@ struct ImportFlags {
 
 void transmamba::registerGraphTranslations() {
   static ImportFlags flags;
-  static TranslateToMLIRRegistration import(
+  static TranslateToMLIRRegistration importing(
       "import-json", "import a JSON model graph (docs/graph.md)",
       [](llvm::SourceMgr &sources, MLIRContext *context) {
         return OwningOpRef<Operation *>(
@@ -72,5 +72,9 @@ void transmamba::registerGraphTranslations() {
                         context, flags.get())
                 .release());
       },
+      registerImportDialects);
+  static TranslateFromMLIRRegistration exporting(
+      "export-json", "export a model as a JSON graph (docs/graph.md)",
+      [](ModuleOp module, raw_ostream &os) { return exportGraph(module, os); },
       registerImportDialects);
 }
