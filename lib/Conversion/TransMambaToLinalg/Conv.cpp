@@ -1,0 +1,241 @@
+//===- Conv.cpp - Causal convolution with a carried window ----------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Activation.h"
+#include "Patterns.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+using namespace mlir;
+using namespace transmamba;
+
+namespace {
+/// causal_conv1d -> scf.forall (row, block of channels, block of tokens) {
+///   a sum of shifted rows }, and the next window. With one block of tokens a
+/// single kernel does both, in place; with more the window is written by a
+/// second kernel, when all blocks have read it.
+struct LowerCausalConv1D final : TransMambaPattern<CausalConv1DOp> {
+  using TransMambaPattern::TransMambaPattern;
+
+  LogicalResult
+  matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override;
+};
+
+/// The sizes of one convolution and what its workgroups share.
+class ConvKernel {
+public:
+  ConvKernel(TileBuilder &tile, const TileSizes &sizes,
+             CausalConv1DOp::Adaptor operands,
+             std::optional<Activation> activation);
+
+  bool hasOneBlock() const { return oneBlock; }
+  /// The inputs from token `first - (W - 1)` on, for `count` outputs; those
+  /// before the first token are read from `window` (zeros without one).
+  Value loadInputs(Index row, Index channel, Index first, Index count,
+                   Value window);
+  /// Valid tokens of a row.
+  Index validTokens(Index row);
+  Index channelOf(Index block) {
+    return tile.blockStart(block, channels, tile.constant(allChannels));
+  }
+  TileStore emitOutputs(Value inputs, Index row, Index channel, Index first,
+                        Index count, Value output);
+  TileStore storeWindow(Value rows, Index row, Index channel, Value window);
+
+  TileBuilder &tile;
+  CausalConv1DOp::Adaptor operands;
+  std::optional<Activation> activation;
+  Type type;
+  int64_t allChannels, taps, history;
+  /// The tile of a workgroup.
+  int64_t channels, block;
+  Index batch, tokens;
+  bool oneBlock;
+};
+} // namespace
+
+ConvKernel::ConvKernel(TileBuilder &tile, const TileSizes &sizes,
+                       CausalConv1DOp::Adaptor operands,
+                       std::optional<Activation> activation)
+    : tile(tile), operands(operands), activation(activation),
+      type(elementOf(operands.getInput())),
+      allChannels(shapeOf(operands.getWeight())[0]),
+      taps(shapeOf(operands.getWeight())[1]), history(taps - 1),
+      channels(chooseDivisor(allChannels, sizes.channelBlock)),
+      block(sizes.tokenBlock), batch(tile.dim(operands.getInput(), 0)),
+      tokens(tile.dim(operands.getInput(), 1)) {
+  if (std::optional<int64_t> known = getConstantIntValue(tokens))
+    block = std::clamp<int64_t>(*known, 1, block);
+  auto bytes = [&] {
+    int64_t element = llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+    return channels * (element * (block + history) + 4 * taps);
+  };
+  while (block > 1 && bytes() > sizes.scratchLimit)
+    block = llvm::divideCeil(block, 2);
+  std::optional<int64_t> known = getConstantIntValue(tokens);
+  oneBlock = known && *known <= block;
+}
+
+Value ConvKernel::loadInputs(Index row, Index channel, Index first, Index count,
+                             Value window) {
+  Index zero = tile.constant(0), one = tile.constant(1);
+  Index reach = tile.constant(history), width = tile.constant(channels);
+  // Rows [0, early) stand before the first token.
+  Index early = tile.max(tile.sub(reach, first), zero);
+  Index later = tile.sub(tile.add(reach, count), early);
+  Value inputs = tile.scratch({block + history, channels}, type);
+  if (window) {
+    // Row r is entry first + r of the window.
+    Value part = tile.slice(window, {row, tile.min(first, reach), channel},
+                            {one, early, width}, {1, 2});
+    inputs = tile.insertRows(part, inputs, zero);
+  } else {
+    inputs = tile.zeroRows(inputs, zero, early);
+  }
+  Value part =
+      tile.slice(operands.getInput(),
+                 {row, tile.max(tile.sub(first, reach), zero), channel},
+                 {one, later, width}, {1, 2});
+  return tile.insertRows(part, inputs, early);
+}
+
+Index ConvKernel::validTokens(Index row) {
+  if (!operands.getLengths())
+    return tokens;
+  return tile.clamp(tile.perRow(operands.getLengths(), row), tokens);
+}
+
+TileStore ConvKernel::emitOutputs(Value inputs, Index row, Index channel,
+                                  Index first, Index count, Value output) {
+  OpBuilder &builder = tile.getBuilder();
+  Type f32 = builder.getF32Type();
+  Index zero = tile.constant(0), one = tile.constant(1);
+  Index width = tile.constant(channels);
+  // One row of weights a tap: channels are contiguous in the inputs.
+  Value weights =
+      tile.pointwise(tile.slice(operands.getWeight(), {channel, zero},
+                                {width, tile.constant(taps)}),
+                     tile.map(2, {1, 0}), tile.scratch({taps, channels}, f32),
+                     [](ValueRange args) { return args[0]; });
+  AffineMap identity = builder.getMultiDimIdentityMap(2);
+  AffineMap byChannel = tile.map(2, {1});
+  SmallVector<Value> ins;
+  SmallVector<AffineMap> maps;
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    ins.push_back(tile.rows(inputs, tile.constant(tap), count));
+    maps.push_back(identity);
+    ins.push_back(
+        tile.slice(weights, {tile.constant(tap), zero}, {one, width}, {1}));
+    maps.push_back(byChannel);
+  }
+  if (operands.getBias()) {
+    ins.push_back(tile.slice(operands.getBias(), channel, width));
+    maps.push_back(byChannel);
+  }
+  SmallVector<Index> offsets = {row, first, channel};
+  SmallVector<Index> sizes = {one, count, width};
+  Value y = tile.pointwise(
+      ins, maps, tile.slice(output, offsets, sizes, {1, 2}),
+      [&](ValueRange args) {
+        Value sum;
+        if (operands.getBias())
+          sum = tile.convert(args.back(), f32);
+        for (int64_t tap = 0; tap < taps; ++tap) {
+          Value product =
+              tile.mulf(tile.convert(args[2 * tap], f32), args[2 * tap + 1]);
+          sum = sum ? tile.addf(sum, product) : product;
+        }
+        if (!activation)
+          return sum;
+        // Rounded first, as if the two were apart.
+        return emitActivation(tile, *activation,
+                              tile.widen(tile.convert(sum, type)));
+      });
+  return {y, output, offsets, sizes};
+}
+
+TileStore ConvKernel::storeWindow(Value rows, Index row, Index channel,
+                                  Value window) {
+  return {rows,
+          window,
+          {row, tile.constant(0), channel},
+          {tile.constant(1), tile.constant(history), tile.constant(channels)}};
+}
+
+LogicalResult
+LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
+                                   ConversionPatternRewriter &rewriter) const {
+  TileBuilder tile(rewriter, op.getLoc());
+  // activate(causal_conv1d): one pass over the tokens instead of two.
+  ActivateOp activate;
+  if (op.getResult().hasOneUse())
+    activate = dyn_cast<ActivateOp>(*op.getResult().user_begin());
+  ConvKernel conv(tile, lowering.sizes, adaptor,
+                  activate ? std::optional(activate.getFunction())
+                           : std::nullopt);
+
+  Value output = tile.empty(tile.dims(adaptor.getInput()), conv.type);
+  Value window = adaptor.getWindow();
+  bool hasWindow = static_cast<bool>(window);
+  if (!hasWindow)
+    window = tile.empty(ArrayRef<Index>{conv.batch, tile.constant(conv.history),
+                                        tile.constant(conv.allChannels)},
+                        conv.type);
+  Index zero = tile.constant(0);
+  Index channelBlocks = tile.constant(conv.allChannels / conv.channels);
+
+  if (conv.hasOneBlock()) {
+    auto body = [&](ValueRange point, ValueRange outputs) {
+      Index row = point[0], channel = conv.channelOf(point[1]);
+      Value inputs = conv.loadInputs(row, channel, zero, conv.tokens,
+                                     hasWindow ? outputs[1] : Value());
+      SmallVector<TileStore> stores;
+      stores.push_back(conv.emitOutputs(inputs, row, channel, zero, conv.tokens,
+                                        outputs[0]));
+      stores.push_back(conv.storeWindow(
+          tile.rows(inputs, conv.validTokens(row), tile.constant(conv.history)),
+          row, channel, outputs[1]));
+      return stores;
+    };
+    ResultRange results =
+        tile.forall({conv.batch, channelBlocks}, {output, window}, body);
+    output = results[0];
+    window = results[1];
+  } else {
+    auto outputBody = [&](ValueRange point, ValueRange outputs) {
+      Index row = point[0], channel = conv.channelOf(point[1]);
+      Index first = tile.mul(point[2], conv.block);
+      Index count =
+          tile.min(tile.sub(conv.tokens, first), tile.constant(conv.block));
+      Value inputs = conv.loadInputs(row, channel, first, count,
+                                     hasWindow ? window : Value());
+      return SmallVector<TileStore>{
+          conv.emitOutputs(inputs, row, channel, first, count, outputs[0])};
+    };
+    output = tile.forall(
+        {conv.batch, channelBlocks, tile.ceilDiv(conv.tokens, conv.block)},
+        output, outputBody)[0];
+    auto windowBody = [&](ValueRange point, ValueRange outputs) {
+      Index row = point[0], channel = conv.channelOf(point[1]);
+      Value inputs = conv.loadInputs(row, channel, conv.validTokens(row), zero,
+                                     hasWindow ? outputs[0] : Value());
+      return SmallVector<TileStore>{
+          conv.storeWindow(tile.rows(inputs, zero, tile.constant(conv.history)),
+                           row, channel, outputs[0])};
+    };
+    window = tile.forall({conv.batch, channelBlocks}, window, windowBody)[0];
+  }
+  rewriter.replaceOp(op, {output, window});
+  if (activate)
+    rewriter.replaceOp(activate, output);
+  return success();
+}
+
+void transmamba::populateConvPatterns(const TypeConverter &converter,
+                                      const LoweringContext &lowering,
+                                      RewritePatternSet &patterns) {
+  patterns.add<LowerCausalConv1D>(converter, patterns.getContext(), lowering);
+}
