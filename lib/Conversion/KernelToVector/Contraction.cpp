@@ -42,6 +42,10 @@ using namespace transmamba;
 /// Size of the panel of b: half of a second-level cache way beyond the first
 /// level, so that the rows of a and c stay in the first one.
 static constexpr int64_t kPanelBytes = 64 * 1024;
+/// Size from which on a matrix is streamed row by row, and how many rows at
+/// once.
+static constexpr int64_t kStreamedBytes = 1024 * 1024;
+static constexpr int64_t kStreamedRows = 8;
 /// What a dynamic size is taken for when a shape is chosen.
 static constexpr int64_t kAssumedSize = 64;
 /// Rows of a from which on a copy of b pays.
@@ -244,8 +248,11 @@ static SmallVector<int64_t> columnSizes(BlockShape shape) {
 }
 
 /// Cycles for one step of k over `rows` by `vectors`, by the throughput of two
-/// multiply-adds and two loads a cycle and a latency of four cycles.
+/// multiply-adds and two loads a cycle and a latency of four cycles. Of blocks
+/// that are equal so far, the one that loads less is better: not every load
+/// hits the first-level cache.
 static double estimateCycles(int64_t rows, int64_t vectors, BlockShape shape) {
+  constexpr double kLoadCost = 0.1;
   double cycles = 0;
   int64_t rowsLeft = rows;
   for (int64_t blockRows : remainderSizes(shape.rows)) {
@@ -255,8 +262,10 @@ static double estimateCycles(int64_t rows, int64_t vectors, BlockShape shape) {
     for (int64_t blockVectors : columnSizes(shape)) {
       int64_t blocks = rowBlocks * (vectorsLeft / blockVectors);
       vectorsLeft %= blockVectors;
-      cycles += blocks * std::max({blockRows * blockVectors / 2.0,
-                                   (blockRows + blockVectors) / 2.0, 4.0});
+      double loads = blockRows + blockVectors;
+      cycles += blocks *
+                (kLoadCost * loads +
+                 std::max({blockRows * blockVectors / 2.0, loads / 2.0, 4.0}));
     }
   }
   return cycles;
@@ -270,12 +279,12 @@ static BlockShape chooseShape(int64_t rows, int64_t vectors,
   for (int64_t v = 1; v <= std::min(maxVectors, std::max<int64_t>(vectors, 1));
        ++v) {
     for (int64_t r = 1; r <= std::min<int64_t>(rows, 14); ++r) {
-      // The accumulators, a row of b and one broadcast element of a.
-      if (r * v + v + 1 > static_cast<int64_t>(numRegisters))
+      // The accumulators, a row of b, a broadcast element of a and the next one.
+      if (r * v + v + 2 > static_cast<int64_t>(numRegisters))
         continue;
       double cycles = estimateCycles(rows, vectors, {r, v});
       // A larger block only if it gains something: code size.
-      if (cycles < bestCycles * 0.99) {
+      if (cycles < bestCycles * 0.995) {
         bestCycles = cycles;
         best = {r, v};
       }
@@ -302,6 +311,9 @@ public:
 
 private:
   void emitOuterProducts(const Cursor &batch);
+  /// Steps of k that are done for all columns before the next ones; none if all
+  /// of k is done at once.
+  std::optional<int64_t> getSlabDepth(BlockShape shape) const;
   void emitPanel(const Cursor &column, OpFoldResult depth, int64_t vectors,
                  Value valid, OpFoldResult columnsLeft, BlockShape shape);
   void emitBlock(const Cursor &corner, OpFoldResult depth, int64_t rows,
@@ -390,6 +402,30 @@ void ContractionEmitter::emit() {
 // Outer products
 //===----------------------------------------------------------------------===//
 
+std::optional<int64_t>
+ContractionEmitter::getSlabDepth(BlockShape shape) const {
+  int64_t elementBytes = roles.accumulatorType.getIntOrFloatBitWidth() / 8;
+  std::optional<int64_t> size = nest.dims[*roles.k].size();
+  int64_t depth;
+  if (roles.packsB) {
+    // What fits into a panel; a multiple of the lanes, for transposition.
+    depth = kPanelBytes / (shape.vectors * laneCount * elementBytes);
+    depth = depth / laneCount * laneCount;
+  } else {
+    // One row that streams a matrix from beyond the second-level cache: a few
+    // rows of b at a time, over all of their columns, so that each is read in
+    // one run.
+    int64_t bytes =
+        sizeOr(nest, roles.n, 1) * sizeOr(nest, roles.k, 1) * elementBytes;
+    if (sizeOr(nest, roles.m, 1) != 1 || bytes < kStreamedBytes)
+      return std::nullopt;
+    depth = kStreamedRows;
+  }
+  if (size && *size <= depth)
+    return std::nullopt;
+  return depth;
+}
+
 void ContractionEmitter::emitOuterProducts(const Cursor &batch) {
   OpFoldResult columns = extent(roles.n);
   int64_t staticColumns = sizeOr(nest, roles.n, 1);
@@ -410,27 +446,19 @@ void ContractionEmitter::emitOuterProducts(const Cursor &batch) {
                  return SmallVector<Value>();
                });
   };
-  if (!roles.packsB) {
+  std::optional<int64_t> depth = getSlabDepth(shape);
+  if (!depth) {
     emitPanels(batch, extent(roles.k));
-    return;
-  }
-  // The panel holds a slab of k; a multiple of the lanes, for transposition.
-  int64_t elementBytes = roles.accumulatorType.getIntOrFloatBitWidth() / 8;
-  int64_t depth = kPanelBytes / (shape.vectors * laneCount * elementBytes);
-  depth = depth / laneCount * laneCount;
-  std::optional<int64_t> staticDepth = nest.dims[*roles.k].size();
-  if (staticDepth && *staticDepth <= depth) {
-    emitPanels(batch, index.cst(*staticDepth));
     return;
   }
   auto loop = scf::ForOp::create(builder, loc, index.value(index.cst(0)),
                                  index.value(extent(roles.k)),
-                                 index.value(index.cst(depth)));
+                                 index.value(index.cst(*depth)));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(loop.getBody()->getTerminator());
   OpFoldResult begin = loop.getInductionVar();
   emitPanels(advance(batch, roles.k, begin),
-             index.min(index.sub(extent(roles.k), begin), index.cst(depth)));
+             index.min(index.sub(extent(roles.k), begin), index.cst(*depth)));
 }
 
 void ContractionEmitter::emitPanel(const Cursor &column, OpFoldResult depth,

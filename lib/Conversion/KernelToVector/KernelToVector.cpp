@@ -212,7 +212,7 @@ void KernelToVectorPass::runOnOperation() {
     return;
   if (!llvm::is_contained({128u, 256u, 512u}, vectorBits.getValue())) {
     function.emitError("vector-bits must be 128, 256 or 512, not ")
-        << vectorBits;
+        << vectorBits.getValue();
     return signalPassFailure();
   }
   if (failed(generalize(function)))

@@ -198,7 +198,11 @@ bool VectorPayload::isVectorizable(std::string &reason) const {
                "' has no vector form";
       return false;
     }
-    if (!llvm::all_of(op.getOperandTypes(), VectorType::isValidElementType) ||
+    // The buffer of a load stays what it is.
+    auto hasVectorType = [](Type type) {
+      return isa<MemRefType>(type) || VectorType::isValidElementType(type);
+    };
+    if (!llvm::all_of(op.getOperandTypes(), hasVectorType) ||
         !llvm::all_of(op.getResultTypes(), VectorType::isValidElementType)) {
       reason = "a type in the body is no vector element type";
       return false;

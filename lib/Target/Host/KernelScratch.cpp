@@ -107,7 +107,7 @@ LogicalResult HostKernelScratchPass::hoist(func::FuncOp kernel) {
     if (total < 0 || total > limit)
       return op->emitOpError("brings the scratch of kernel '")
              << kernel.getName() << "' to " << total << " bytes; the limit is "
-             << limit << ": use smaller tiles";
+             << limit.getValue() << ": use smaller tiles";
     auto alloca = memref::AllocaOp::create(
         builder, op->getLoc(), type, builder.getI64IntegerAttr(kAlignment));
     op->replaceAllUsesWith(alloca);

@@ -198,6 +198,8 @@ TEST_P(ContractionTest, StaticVectors) {
   checkStatic<float>(1, 1, 200);
   checkStatic<float>(48, 48, 1);
   checkStatic<BF16>(1, 96, 100);
+  // Large enough to be streamed row by row.
+  checkStatic<float>(1, 1100, 300);
 }
 
 /// Attention scores: s[b, h, i, j] = q[b, i, h, :] . k[b, j, h, :], heads in
