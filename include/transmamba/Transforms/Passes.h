@@ -11,8 +11,8 @@
 #ifndef TRANSMAMBA_TRANSFORMS_PASSES_H
 #define TRANSMAMBA_TRANSFORMS_PASSES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir {

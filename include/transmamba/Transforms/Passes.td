@@ -67,8 +67,7 @@ def ScheduleModel : Pass<"transmamba-schedule", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
-def FuseSwitch : InterfacePass<"transmamba-fuse-switch",
-                               "::mlir::FunctionOpInterface"> {
+def FuseSwitch : Pass<"transmamba-fuse-switch", "::mlir::func::FuncOp"> {
   let summary = "Form one transmamba.switch from the two readings of a layer";
   let description = [{
     In a prefill, `rope` + `attention` (+ `append_kv`) over the tokens before the
