@@ -122,7 +122,6 @@ const char *tm_status_name(tm_status status) {
   return "unknown status";
 }
 
-/// The caller may hand in any integer.
 static bool isType(tm_type type) {
   return static_cast<unsigned>(type) <= static_cast<unsigned>(TM_I64);
 }

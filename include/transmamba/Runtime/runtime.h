@@ -58,7 +58,9 @@ extern "C" {
 /* Tensors have at most this many dimensions. */
 #define TM_MAX_RANK 8
 
-typedef enum tm_status {
+/* Statuses and types are integers, so that any value may be passed. */
+typedef int32_t tm_status;
+enum {
   TM_OK = 0,
   /* An argument of the call is wrong: a null pointer, a name that does not
    * exist, a shape or a value that is not allowed. The session is as before. */
@@ -74,9 +76,10 @@ typedef enum tm_status {
    * prefill or beyond the model's longest sequence. The session is as before. */
   TM_BAD_STATE = 6,
   TM_INTERNAL_ERROR = 7
-} tm_status;
+};
 
-typedef enum tm_type {
+typedef int32_t tm_type;
+enum {
   TM_F32 = 0,
   TM_BF16 = 1,
   TM_F16 = 2,
@@ -84,7 +87,7 @@ typedef enum tm_type {
   TM_I8 = 4,
   TM_I32 = 5,
   TM_I64 = 6
-} tm_type;
+};
 
 typedef struct tm_package tm_package;
 typedef struct tm_device tm_device;

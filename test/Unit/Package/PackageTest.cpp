@@ -171,10 +171,29 @@ TEST(PackageDamage, EveryTruncationIsRejected) {
     EXPECT_NE(problemOf(bytes.substr(0, bytes.size() - cut)), "") << cut;
 }
 
+/// The bytes of a package with little in it.
+static std::string smallBytes(WriteOptions options) {
+  TemporaryDirectory directory;
+  Manifest manifest = sampleManifest();
+  manifest.variants.erase(manifest.variants.begin());
+  EntryPoint &entry = manifest.variants[0].entries[1];
+  entry.commands.clear();
+  manifest.variants[0].entries = {EntryPoint(entry)};
+  WeightsBuilder weights = sampleWeights();
+  manifest.parameters = weights.parameters();
+  std::string path = directory.file("small.tmpkg");
+  Error error = writePackage(
+      path, manifest, {weights.blob(), Blob::fromString("code/cpu.so", "x")},
+      options);
+  EXPECT_FALSE(error) << error.str();
+  return readFile(path);
+}
+
 /// There is no byte in a package that nobody looks at.
 TEST(PackageDamage, EveryFlippedByteIsRejected) {
   for (bool zip64 : {false, true}) {
-    std::string bytes = sampleBytes({zip64});
+    std::string bytes = smallBytes({zip64});
+    EXPECT_EQ(problemOf(bytes), "");
     for (size_t i = 0; i < bytes.size(); ++i) {
       bytes[i] ^= static_cast<char>(1 << (i % 8));
       EXPECT_NE(problemOf(bytes), "") << "byte " << i;

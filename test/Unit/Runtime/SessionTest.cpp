@@ -262,7 +262,7 @@ TEST_F(SessionTest, InputsAreChecked) {
   other = tensor("tokens", TM_F32, {1, 2}, floats);
   expectFailure(run("prefill", {other, lengths}), TM_INVALID_ARGUMENT,
                 "the input 'tokens' is f32, expected i32");
-  other.type = static_cast<tm_type>(77);
+  other.type = 77;
   expectFailure(run("prefill", {other, lengths}), TM_INVALID_ARGUMENT,
                 "the input 'tokens' is ?, expected i32");
   other = tensor("tokens", TM_I32, {2}, data);
@@ -679,6 +679,6 @@ TEST(Library, NamesOfTypesAndStatuses) {
   EXPECT_STRNE(tm_version(), "");
   EXPECT_STREQ(tm_type_name(TM_BF16), "bf16");
   EXPECT_EQ(tm_type_size(TM_I64), 8u);
-  EXPECT_EQ(tm_type_size(static_cast<tm_type>(7)), 0u);
+  EXPECT_EQ(tm_type_size(7), 0u);
   EXPECT_STREQ(tm_status_name(TM_BAD_STATE), "TM_BAD_STATE");
 }
