@@ -147,7 +147,7 @@ protected:
           Kernels::compile(contraction<T>(layout, -1, -1, -1), GetParam());
       ASSERT_TRUE(kernels);
       // Every size of one dimension against a few of the others.
-      const int64_t few[] = {0, 1, 5, 33};
+      const int64_t few[] = {1, 5, 33};
       for (int64_t size = 0; size <= 67; ++size)
         for (int64_t other : few)
           for (int64_t third : few) {
