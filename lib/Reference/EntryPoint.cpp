@@ -341,14 +341,14 @@ transmamba::reference::bindInputs(const EntryPoint &entry,
   std::optional<int64_t> longest = interpreter.maxSequence();
   if (auto tokens = symbols.find("T"); tokens != symbols.end())
     longest = tokens->second;
-  for (auto [argument, place] : llvm::zip(entry.arguments, bound)) {
+  for (auto [argument, place] : llvm::zip(entry.arguments, bound))
     if (argument.kind == EntryArgument::Kind::Lengths)
       if (Error error =
               checkLengths(entry, argument.name, place->integers(), longest))
         return std::move(error);
+  for (auto [argument, place] : llvm::zip(entry.arguments, bound))
     if (argument.range && place && place->isIntTensor())
       if (Error error = checkRange(entry, argument, place->integers(), lengths))
         return std::move(error);
-  }
   return bound;
 }
