@@ -19,7 +19,7 @@
 using namespace transmamba;
 using namespace transmamba::test;
 
-/// What the processor can do: 16 independent chains of multiply-adds.
+/// What the processor can do: twelve independent chains of multiply-adds.
 static std::string peakKernel(CpuLevel level) {
   std::string vector = "vector<" +
                        std::to_string(getCpuFeatures(level).vectorBits / 32) +

@@ -85,13 +85,13 @@ template <typename T>
 static void check(const Kernels &kernels, Layout layout, int64_t m, int64_t n,
                   int64_t k) {
   std::mt19937 generator(static_cast<unsigned>(m * 10007 + n * 101 + k));
-  auto make = [](auto *, bool transpose, int64_t rows, int64_t columns) {
+  auto shape = [](bool transpose, int64_t rows, int64_t columns) {
     return transpose ? std::make_pair(columns, rows)
                      : std::make_pair(rows, columns);
   };
-  auto [ra, ca] = make((T *)nullptr, layout.transposeA, m, k);
-  auto [rb, cb] = make((T *)nullptr, layout.transposeB, k, n);
-  auto [rc, cc] = make((float *)nullptr, layout.transposeC, m, n);
+  auto [ra, ca] = shape(layout.transposeA, m, k);
+  auto [rb, cb] = shape(layout.transposeB, k, n);
+  auto [rc, cc] = shape(layout.transposeC, m, n);
   Matrix<T> a(ra, ca), b(rb, cb);
   Matrix<float> c(rc, cc);
   a.fillRandom(generator);

@@ -160,7 +160,7 @@ func.func private @k(%gx: index, %gy: index, %gz: index, %pt: memref<i32>,
   ASSERT_TRUE(kernels);
   constexpr int64_t kTokens = 16;
   Buffer<int32_t> tokens(kTokens);
-  Buffer<float> table(64 * 37 + 0), output(kTokens * 37);
+  Buffer<float> table(64 * 37), output(kTokens * 37);
   ASSERT_EQ(table.offset() + output.offset(), 0u);
   for (int64_t i = 0; i < 64 * 37; ++i)
     table[i] = static_cast<float>(i);
