@@ -50,14 +50,27 @@ static Expression binary(Op op, Expression a, Expression b) {
   return Expression(op, std::move(operands));
 }
 
+/// op(op(a, b), c) is op(a, b, c): long sums do not nest.
+static Expression associative(Op op, Expression a, Expression b) {
+  std::vector<Expression> operands;
+  for (Expression *side : {&a, &b}) {
+    if (side->kind() == op)
+      operands.insert(operands.end(), side->operands().begin(),
+                      side->operands().end());
+    else
+      operands.push_back(std::move(*side));
+  }
+  return Expression(op, std::move(operands));
+}
+
 Expression Expression::add(Expression a, Expression b) {
-  return binary(Op::Add, std::move(a), std::move(b));
+  return associative(Op::Add, std::move(a), std::move(b));
 }
 Expression Expression::sub(Expression a, Expression b) {
   return binary(Op::Sub, std::move(a), std::move(b));
 }
 Expression Expression::mul(Expression a, Expression b) {
-  return binary(Op::Mul, std::move(a), std::move(b));
+  return associative(Op::Mul, std::move(a), std::move(b));
 }
 Expression Expression::div(Expression a, Expression b) {
   return binary(Op::Div, std::move(a), std::move(b));
@@ -69,10 +82,10 @@ Expression Expression::mod(Expression a, Expression b) {
   return binary(Op::Mod, std::move(a), std::move(b));
 }
 Expression Expression::min(Expression a, Expression b) {
-  return binary(Op::Min, std::move(a), std::move(b));
+  return associative(Op::Min, std::move(a), std::move(b));
 }
 Expression Expression::max(Expression a, Expression b) {
-  return binary(Op::Max, std::move(a), std::move(b));
+  return associative(Op::Max, std::move(a), std::move(b));
 }
 
 bool Expression::operator==(const Expression &other) const {

@@ -54,6 +54,8 @@ public:
   Expression(Op op, std::vector<Expression> operands)
       : op(op), children(std::move(operands)) {}
 
+  /// The operators. Operands of add, mul, min and max that are the same
+  /// operator are merged, so that long sums do not nest.
   static Expression add(Expression a, Expression b);
   static Expression sub(Expression a, Expression b);
   static Expression mul(Expression a, Expression b);

@@ -88,6 +88,19 @@ TEST(Expression, PrintsForPeople) {
   EXPECT_EQ(Expression::ceilDiv(sum, 64).str(), "ceildiv(B + T, 64)");
 }
 
+TEST(Expression, LongSumsDoNotNest) {
+  Expression sum = "B", product = "T";
+  for (int i = 0; i < 1000; ++i) {
+    sum = Expression::add(std::move(sum), i);
+    product = Expression::mul(1, std::move(product));
+  }
+  EXPECT_EQ(sum.operands().size(), 1001u);
+  Result<Expression> parsed = Expression::parse(sum.json());
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(*parsed->evaluate(sizes), 3 + 999 * 1000 / 2);
+  EXPECT_EQ(*product.evaluate(sizes), 100);
+}
+
 TEST(Expression, JsonRoundTrip) {
   for (const char *text :
        {"7", "-3", "\"T\"", R"(["mul","B",["add","T",1]])",

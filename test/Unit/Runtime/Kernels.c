@@ -94,3 +94,27 @@ void leak_scratch(Args args, int64_t x, int64_t y, int64_t z) {
   (void)z;
   *(float *)args[1] = *(const float *)args[0];
 }
+
+/* The logits of a row: largest for the byte after `token`, then falling. */
+static void fill_logits(float *logits, int32_t token) {
+  for (int32_t i = 0; i < 256; ++i)
+    logits[(token + 1 + i) & 255] = (float)-i;
+}
+
+/* tokens[B, T], lengths[B], logits[B, 256], T */
+void next_logits(Args args, int64_t row, int64_t y, int64_t z) {
+  const int32_t *tokens = (const int32_t *)args[0];
+  const int32_t *lengths = (const int32_t *)args[1];
+  int64_t length = (int64_t)args[3];
+  (void)y;
+  (void)z;
+  fill_logits((float *)args[2] + 256 * row,
+              tokens[row * length + lengths[row] - 1]);
+}
+
+/* tokens[B], logits[B, 256] */
+void step_logits(Args args, int64_t row, int64_t y, int64_t z) {
+  (void)y;
+  (void)z;
+  fill_logits((float *)args[1] + 256 * row, ((const int32_t *)args[0])[row]);
+}
