@@ -96,7 +96,8 @@ public:
 
 private:
   FailureOr<Value> materialize(Value value);
-  FailureOr<Value> materializeRoot(Value buffer);
+  FailureOr<Value> materializeBuffer(Value buffer, Value whole);
+  Value passPointer(Value buffer);
   Value passIndex(Value value);
   void computeGrid();
   LogicalResult boundScratch();
@@ -107,7 +108,7 @@ private:
   func::FuncOp kernel;
   IRMapping mapping;
   SmallVector<Value> operands;
-  DenseMap<Value, Value> indexArguments;
+  DenseMap<Value, Value> indexArguments, pointerArguments;
   /// Iterations of each loop dimension, on the host.
   SmallVector<OpFoldResult> counts;
   Value gridSize;
@@ -125,39 +126,59 @@ Value KernelBuilder::passIndex(Value value) {
   return argument;
 }
 
-/// A buffer of its own: one pointer, and its dynamic sizes.
-FailureOr<Value> KernelBuilder::materializeRoot(Value buffer) {
+/// The whole buffer that `value` shows, possibly in another shape; nothing if
+/// it is a part of one.
+static Value wholeBuffer(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<memref::ExpandShapeOp, memref::CollapseShapeOp>(op) ||
+        !cast<MemRefType>(value.getType()).getLayout().isIdentity())
+      break;
+    value = op->getOperand(0);
+  }
+  if (isa<BlockArgument>(value) || value.getDefiningOp<memref::AllocOp>())
+    return value;
+  return {};
+}
+
+/// The pointer to a whole buffer, passed once.
+Value KernelBuilder::passPointer(Value buffer) {
+  Value &argument = pointerArguments[buffer];
+  if (!argument) {
+    operands.push_back(buffer);
+    argument = kernel.getBody().front().addArgument(
+        MemRefType::get({}, cast<MemRefType>(buffer.getType()).getElementType()),
+        loop.getLoc());
+  }
+  return argument;
+}
+
+/// A whole buffer in some shape: its pointer and that shape's dynamic sizes.
+/// The shape is given directly, not as a chain of reshapes: upstream cannot
+/// take apart a reshape with two dynamic sizes in a group.
+FailureOr<Value> KernelBuilder::materializeBuffer(Value buffer, Value whole) {
   Location loc = loop.getLoc();
-  auto type = dyn_cast<MemRefType>(buffer.getType());
-  if (!type || !type.getLayout().isIdentity()) {
-    loop.emitError("captures a buffer without identity layout: ")
-        << buffer.getType();
+  auto type = cast<MemRefType>(buffer.getType());
+  if (!type.getLayout().isIdentity() ||
+      !cast<MemRefType>(whole.getType()).getLayout().isIdentity()) {
+    loop.emitError("captures a buffer without identity layout: ") << type;
     return failure();
   }
-  SmallVector<Value> dynamicSizes;
-  if (auto alloc = buffer.getDefiningOp<memref::AllocOp>()) {
-    dynamicSizes = alloc.getDynamicSizes();
-  } else if (isa<BlockArgument>(buffer)) {
-    for (int64_t dim = 0; dim < type.getRank(); ++dim)
-      if (type.isDynamicDim(dim))
-        dynamicSizes.push_back(
-            memref::DimOp::create(host, loc, buffer, dim));
-  } else {
-    loop.emitError("captures a buffer that is neither allocated nor an "
-                   "argument: ")
-        << buffer;
-    return failure();
-  }
-  operands.push_back(buffer);
-  Value pointer = kernel.getBody().front().addArgument(
-      MemRefType::get({}, type.getElementType()), loc);
+  Value pointer = passPointer(whole);
+  if (type.getRank() == 0)
+    return pointer;
   SmallVector<OpFoldResult> sizes, strides(type.getRank());
-  unsigned next = 0;
-  for (int64_t dim = 0; dim < type.getRank(); ++dim)
-    sizes.push_back(type.isDynamicDim(dim)
-                        ? OpFoldResult(passIndex(dynamicSizes[next++]))
-                        : OpFoldResult(
-                              builder.getIndexAttr(type.getDimSize(dim))));
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim)) {
+      sizes.push_back(builder.getIndexAttr(type.getDimSize(dim)));
+      continue;
+    }
+    Value size;
+    if (auto alloc = buffer.getDefiningOp<memref::AllocOp>())
+      size = alloc.getDynamicSizes()[type.getDynamicDimIndex(dim)];
+    else
+      size = host.createOrFold<memref::DimOp>(loc, buffer, dim);
+    sizes.push_back(passIndex(size));
+  }
   OpFoldResult stride = builder.getIndexAttr(1);
   AffineExpr a, b;
   bindSymbols(builder.getContext(), a, b);
@@ -166,8 +187,6 @@ FailureOr<Value> KernelBuilder::materializeRoot(Value buffer) {
     stride = affine::makeComposedFoldedAffineApply(builder, loc, a * b,
                                                    {stride, sizes[dim]});
   }
-  if (type.getRank() == 0)
-    return pointer;
   Value view = memref::ReinterpretCastOp::create(
       builder, loc, type, pointer, builder.getIndexAttr(0), sizes, strides);
   return view;
@@ -177,6 +196,13 @@ FailureOr<Value> KernelBuilder::materializeRoot(Value buffer) {
 FailureOr<Value> KernelBuilder::materialize(Value value) {
   if (Value known = mapping.lookupOrNull(value))
     return known;
+  if (isa<MemRefType>(value.getType()))
+    if (Value whole = wholeBuffer(value)) {
+      FailureOr<Value> view = materializeBuffer(value, whole);
+      if (succeeded(view))
+        mapping.map(value, *view);
+      return view;
+    }
   Operation *op = value.getDefiningOp();
   bool isView = op && isa<ViewLikeOpInterface>(op) &&
                 isa<MemRefType>(value.getType());
@@ -187,19 +213,14 @@ FailureOr<Value> KernelBuilder::materialize(Value value) {
     builder.clone(*op, mapping);
     return mapping.lookup(value);
   }
-  FailureOr<Value> result;
-  if (isa<MemRefType>(value.getType())) {
-    result = materializeRoot(value);
-  } else if (value.getType().isIndex()) {
-    result = passIndex(value);
-  } else {
+  if (!value.getType().isIndex()) {
     loop.emitError("captures a value that a launch plan cannot hold: ")
         << value;
     return failure();
   }
-  if (succeeded(result))
-    mapping.map(value, *result);
-  return result;
+  Value argument = passIndex(value);
+  mapping.map(value, argument);
+  return argument;
 }
 
 /// The iterations of each dimension, `ceildiv(upper - lower, step)`, and their

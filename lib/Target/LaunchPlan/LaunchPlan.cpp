@@ -324,9 +324,9 @@ LogicalResult PlanBuilder::addCommands() {
   for (auto dispatch : entry.getBody().getOps<DispatchOp>()) {
     package::Command command;
     command.kernel = dispatch.getKernel().str();
-    for (auto [dim, value] :
-         llvm::enumerate(ValueRange{dispatch.getGridX(), dispatch.getGridY(),
-                                    dispatch.getGridZ()})) {
+    Value grid[] = {dispatch.getGridX(), dispatch.getGridY(),
+                    dispatch.getGridZ()};
+    for (auto [dim, value] : llvm::enumerate(grid)) {
       FailureOr<Expression> size = expressions.translate(value);
       if (failed(size))
         return failure();

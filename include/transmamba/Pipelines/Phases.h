@@ -1,0 +1,96 @@
+//===- Phases.h - The phases of a compilation -------------------*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// docs/phases.md says what the IR looks like after each phase. The driver, the
+// pipelines of transmamba-opt and bindings all call the functions declared here.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_PIPELINES_PHASES_H
+#define TRANSMAMBA_PIPELINES_PHASES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "transmamba/Target/Host/CpuLevel.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <optional>
+#include <string>
+
+namespace transmamba {
+
+/// In the order in which they run; those of the CPU and those of a GPU branch
+/// off after Linalg.
+enum class Phase {
+  Import,
+  Schedule,
+  Fuse,
+  Linalg,
+  Cpu,
+  Llvm,
+  Object,
+  Gpu,
+  Nvvm,
+  Ptx,
+  Cubin,
+  Package
+};
+
+struct PhaseInfo {
+  Phase phase;
+  llvm::StringLiteral name;
+  llvm::StringLiteral description;
+};
+
+llvm::ArrayRef<PhaseInfo> getPhases();
+llvm::StringRef getPhaseName(Phase phase);
+std::optional<Phase> parsePhase(llvm::StringRef name);
+
+/// What code is made for.
+struct CompileTarget {
+  enum class Kind { Cpu, Nvidia };
+
+  Kind kind = Kind::Cpu;
+  CpuLevel level = CpuLevel::V3;
+  /// "sm_90a" or "sm_80".
+  std::string chip;
+
+  /// The name in a package: "cpu:x86-64-v3", "nvidia:sm_90a".
+  std::string getName() const;
+};
+
+/// The targets that there are, with a description each.
+llvm::ArrayRef<std::pair<llvm::StringLiteral, llvm::StringLiteral>>
+getTargets();
+
+/// "cpu", "cpu:LEVEL" or "nvidia:CHIP"; "cpu:native" is the highest level that
+/// this machine supports.
+std::optional<CompileTarget> parseTarget(llvm::StringRef name);
+
+/// Whether a phase belongs to a target: those up to Linalg, and Package, belong
+/// to all.
+bool hasPhase(const CompileTarget &target, Phase phase);
+
+/// The TransPoints of the layers; branches and state that no layer uses go.
+void populateSchedulePhase(mlir::OpPassManager &pm);
+/// One switch where there were attention, conversion, scan and concat.
+void populateFusePhase(mlir::OpPassManager &pm);
+/// Everything to linalg and workgroup loops on tensors.
+void populateLinalgPhase(mlir::OpPassManager &pm);
+/// The first half of the phases cpu and gpu: kernels and dispatches, still with
+/// linalg in the kernels, with tiles that suit the target.
+void populateDispatch(mlir::OpPassManager &pm, const CompileTarget &target);
+/// The second half of phase cpu: kernels to vector loops.
+void populateCpuKernels(mlir::OpPassManager &pm, const CompileTarget &target);
+/// The second half of phase gpu: kernels to gpu.func and gpu.launch_func.
+void populateGpuKernels(mlir::OpPassManager &pm);
+
+/// `transmamba-to-<phase>` for linalg, cpu, gpu and nvvm, and
+/// `transmamba-to-gpu-binary`, each from a model after import.
+void registerTransMambaPipelines();
+
+} // namespace transmamba
+
+#endif // TRANSMAMBA_PIPELINES_PHASES_H
