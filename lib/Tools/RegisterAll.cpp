@@ -13,6 +13,7 @@
 #include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
 #include "transmamba/Conversion/KernelToVector/KernelToVector.h"
 #include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
+#include "transmamba/Conversion/TransMambaToLinalg/TransMambaToLinalg.h"
 #include "transmamba/Target/Host/Host.h"
 #include "transmamba/Target/NVPTX.h"
 #include "transmamba/Transforms/Passes.h"
@@ -31,6 +32,7 @@ void transmamba::registerAllDialects(DialectRegistry &registry) {
 void transmamba::registerTransMambaPasses() {
   mlir::registerAllPasses();
   registerTransMambaTransformsPasses();
+  registerTransMambaToLinalgPasses();
   registerLinalgToDispatchPasses();
   registerKernelToVectorPasses();
   registerKernelToGPUPasses();

@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC2034,SC2164
+#
 # Shared by tools/quickstart and tools/check: from a bare machine to a configured build. Sourced, with -euo pipefail.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -5,8 +7,8 @@ cd "$ROOT"
 
 # What the programs are called is what the machine must have; a package is installed only for what it lacks.
 BUILD_PACKAGES=(clang-22 cmake libcli11-dev libgtest-dev libmlir-22-dev libxxhash-dev lld-22 llvm-22-dev
-  mlir-22-tools ninja-build nlohmann-json3-dev zlib1g-dev)
-TEST_PACKAGES=(g++ llvm-22-tools python3 python3-venv unzip)
+  mlir-22-tools ninja-build nlohmann-json3-dev python3 zlib1g-dev)
+TEST_PACKAGES=(g++ llvm-22-tools python3-venv unzip)
 
 SECONDS=0
 
