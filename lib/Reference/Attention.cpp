@@ -33,6 +33,7 @@ void transmamba::reference::attendOne(const double *query, int64_t N,
   if (first > last)
     return; // no key: y stays zero
   std::vector<double> weights;
+  weights.reserve(static_cast<size_t>(last - first + 1));
   double largest = -std::numeric_limits<double>::infinity();
   for (int64_t j = first; j <= last; ++j) {
     weights.push_back(scale * dot(query, keyOf(j), N));

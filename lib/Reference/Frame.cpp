@@ -23,11 +23,14 @@ static std::string typeText(mlir::Type type) {
   return text;
 }
 
-/// Whether the interpreter has values for elements of this type.
-static bool isInteger(mlir::Type type) {
+static bool isIntegerType(mlir::Type type) {
   return type.isIndex() ||
          (type.isSignlessInteger() && type.getIntOrFloatBitWidth() <= 64 &&
           type.getIntOrFloatBitWidth() > 0);
+}
+
+bool transmamba::reference::isScalarType(mlir::Type type) {
+  return isa<mlir::FloatType>(type) || isIntegerType(type);
 }
 
 static Error requireSizes(mlir::Type type, llvm::ArrayRef<int64_t> declared,
@@ -55,7 +58,7 @@ Error transmamba::reference::requireType(mlir::Type type, const Value &value) {
   bool fits = false;
   if (isa<mlir::FloatType>(type)) {
     fits = value.isFloat();
-  } else if (isInteger(type)) {
+  } else if (isIntegerType(type)) {
     fits = value.isInteger();
   } else if (auto state = llvm::dyn_cast<StateTypeInterface>(type)) {
     if (value.isFloatTensor())
@@ -63,7 +66,7 @@ Error transmamba::reference::requireType(mlir::Type type, const Value &value) {
   } else if (auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type)) {
     if (isa<mlir::FloatType>(tensor.getElementType())
             ? value.isFloatTensor()
-            : isInteger(tensor.getElementType()) && value.isIntTensor())
+            : isIntegerType(tensor.getElementType()) && value.isIntTensor())
       return requireSizes(type, tensor.getShape(), value.shape());
   }
   if (fits)

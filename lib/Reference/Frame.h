@@ -18,6 +18,10 @@ namespace transmamba::reference {
 
 using Values = llvm::SmallVector<Value, 2>;
 
+/// Whether scalars of this type can be interpreted: floating point, an index,
+/// integers of 1 to 64 bits.
+bool isScalarType(mlir::Type type);
+
 /// Fails unless a value of `type` can be `value`: its kind, and the sizes that
 /// the type says.
 llvm::Error requireType(mlir::Type type, const Value &value);

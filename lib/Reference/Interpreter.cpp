@@ -172,6 +172,8 @@ Error Interpreter::Implementation::execute(mlir::Operation *op, Frame &frame) {
   Expected<Values> results = evaluate(op, frame);
   if (!results)
     return locate(op, results.takeError());
+  if (results->size() != op->getNumResults())
+    return locate(op, fail("a region ends without giving its results"));
   for (auto [name, value] : llvm::zip_equal(op->getResults(), *results))
     if (Error error = frame.bind(name, std::move(value)))
       return locate(op, std::move(error));
@@ -229,6 +231,8 @@ Interpreter::Implementation::call(func::FuncOp function,
   Expected<Values> results =
       runBlock(function.getBody().front(), frame, /*releaseValues=*/true);
   --depth;
+  if (results && results->size() != function.getNumResults())
+    return locate(function, fail("it ends without returning its results"));
   return results;
 }
 

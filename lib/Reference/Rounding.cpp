@@ -37,7 +37,7 @@ int64_t transmamba::reference::wrapTo(mlir::Type type, int64_t value) {
   unsigned width = widthOf(type);
   if (width == 1)
     return value & 1;
-  if (width == 64)
+  if (width >= 64)
     return value;
   // Up, and down again with the sign.
   return static_cast<int64_t>(static_cast<uint64_t>(value) << (64 - width)) >>
@@ -47,5 +47,5 @@ int64_t transmamba::reference::wrapTo(mlir::Type type, int64_t value) {
 uint64_t transmamba::reference::unsignedBits(mlir::Type type, int64_t value) {
   unsigned width = widthOf(type);
   uint64_t bits = static_cast<uint64_t>(value);
-  return width == 64 ? bits : bits & ((uint64_t(1) << width) - 1);
+  return width >= 64 ? bits : bits & ((uint64_t(1) << width) - 1);
 }

@@ -25,6 +25,10 @@ static Expected<Scalar> scalarOf(const Value &value) {
 }
 
 llvm::Error ScalarProgram::addStep(mlir::Operation &op, const Frame &frame) {
+  if (!llvm::all_of(op.getResultTypes(), isScalarType))
+    return fail("'" + op.getName().getStringRef() +
+                "' in a body gives a value of a type that the interpreter "
+                "does not know");
   Step step;
   mlir::ValueRange operands = op.getOperands();
   if (auto index = llvm::dyn_cast<mlir::linalg::IndexOp>(op)) {

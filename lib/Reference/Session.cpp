@@ -143,8 +143,12 @@ static Error storeState(const EntryPoint &entry, llvm::StringRef name,
                         FloatTensor &state) {
   Shape shape(next.shape());
   shape[0] = rows;
-  if (state.rank() == 0)
-    state = FloatTensor(shape);
+  if (state.rank() == 0) {
+    Expected<FloatTensor> zeros = FloatTensor::create(shape);
+    if (!zeros)
+      return zeros.takeError();
+    state = std::move(*zeros);
+  }
   if (next.dim(0) > rows || state.shape() != llvm::ArrayRef<int64_t>(shape))
     return failEntry(entry, "the state '" + name + "' comes out as " +
                                 shapeText(next.shape()) + " where it is " +
@@ -172,8 +176,14 @@ Expected<NamedValues> Session::run(llvm::StringRef entryName,
   const int64_t batch = batchOf(symbols, *inputs);
   std::vector<int64_t> positions = rowPositions;
   if (entry->hasState()) {
-    if (positions.empty())
-      positions.assign(options.rows.value_or(batch), 0);
+    if (positions.empty()) {
+      const int64_t rows = options.rows.value_or(batch);
+      const int64_t most = interpreter.maxBatch().value_or(1 << 16);
+      if (rows < 1 || rows > most)
+        return failEntry(*entry, "a session has 1 to " + Twine(most) +
+                                     " rows, not " + Twine(rows));
+      positions.assign(rows, 0);
+    }
     const int64_t rows = static_cast<int64_t>(positions.size());
     if (batch > rows ||
         (entry->positions != EntryPoint::Positions::None && batch != rows))

@@ -115,6 +115,10 @@ TEST_F(SessionTest, RefusesAnotherBatch) {
   Session narrow(*interpreter, options);
   EXPECT_TRUE(contains(errorOf(narrow.run("prefill", prefillInputs())),
                        "the inputs have 2 rows, but the session has 1"));
+  options.rows = 4;
+  Session wide(*interpreter, options);
+  EXPECT_TRUE(contains(errorOf(wide.run("prefill", prefillInputs())),
+                       "a session has 1 to 3 rows, not 4"));
 }
 
 TEST_F(SessionTest, ChecksInputs) {
