@@ -45,9 +45,9 @@ Memory::Memory(Memory &&other) noexcept
       hostAddress(std::exchange(other.hostAddress, nullptr)),
       length(std::exchange(other.length, 0)) {}
 
-bool Memory::reserve(uint64_t bytes) {
-  if (length != 0 && bytes <= length)
-    return false;
+void Memory::reserve(uint64_t bytes) {
+  if (holds(bytes))
+    return;
   release();
   uint64_t size = bytes == 0 ? 1 : bytes;
   std::string action =
@@ -57,7 +57,6 @@ bool Memory::reserve(uint64_t bytes) {
   else
     context->check(api().cuMemAllocHost(&hostAddress, size), action);
   length = size;
-  return true;
 }
 
 void Memory::release() noexcept {

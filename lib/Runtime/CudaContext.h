@@ -74,9 +74,11 @@ public:
   Memory &operator=(const Memory &) = delete;
   ~Memory() { release(); }
 
-  /// Grows to at least `bytes`, losing the contents; true where the address has
-  /// changed. The context is current. Throws Failure.
-  bool reserve(uint64_t bytes);
+  /// Grows to at least `bytes`, losing the contents and the address. The
+  /// context is current. Throws Failure.
+  void reserve(uint64_t bytes);
+  /// True where reserve has nothing to do.
+  bool holds(uint64_t bytes) const { return length != 0 && bytes <= length; }
 
   CUdeviceptr address() const { return deviceAddress; }
   uint8_t *host() const { return static_cast<uint8_t *>(hostAddress); }

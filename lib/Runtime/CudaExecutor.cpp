@@ -95,15 +95,17 @@ void CudaExecutor::clearStates() {
 // Running
 //===----------------------------------------------------------------------===//
 
-/// Makes room. Graphs hold addresses, so they go when a buffer moves.
+/// Makes room. Graphs hold addresses, so they go before a buffer moves: making
+/// room may fail half way.
 void CudaExecutor::reserveBuffers(const Plan &plan) {
-  bool moved = inputs.reserve(plan.inputBytes);
-  moved |= outputs.reserve(plan.outputBytes);
-  moved |= arena.reserve(plan.arenaBytes);
+  if (!inputs.holds(plan.inputBytes) || !outputs.holds(plan.outputBytes) ||
+      !arena.holds(plan.arenaBytes))
+    dropGraphs();
+  inputs.reserve(plan.inputBytes);
+  outputs.reserve(plan.outputBytes);
+  arena.reserve(plan.arenaBytes);
   hostInputs.reserve(plan.inputBytes);
   hostOutputs.reserve(plan.outputBytes);
-  if (moved)
-    dropGraphs();
 }
 
 void CudaExecutor::poison(const Memory &memory, uint64_t bytes) {

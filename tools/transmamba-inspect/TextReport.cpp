@@ -269,7 +269,7 @@ void TextReport::describe(const EntryPoint &entry) {
   line("    scratch " + entry.arena.str() + " bytes, " +
        byteText(static_cast<uint64_t>(valueAtMaximum(entry, entry.arena))) +
        " at most");
-  line("    " + std::to_string(entry.commands.size()) + " commands");
+  line("    commands " + std::to_string(entry.commands.size()));
   if (options.commands)
     listCommands(entry);
 }

@@ -1,0 +1,449 @@
+//===- CudaTest.cpp - The GPU side, without a GPU --------------*- C++ -*-===//
+//
+// Part of the TransMamba compiler.
+//
+//===----------------------------------------------------------------------===//
+//
+// The program is linked to FakeCuda, a libcuda.so.1 that runs on the processor;
+// the runtime's dlopen finds it under that name.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FakeCuda.h"
+#include "TestPackage.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <elf.h>
+
+using namespace transmamba::runtime::test;
+using Floats = std::vector<float>;
+using Ints = std::vector<int32_t>;
+
+/// The test manifest with a GPU variant before that of the processor.
+static Manifest gpuManifest() {
+  Manifest manifest = testManifest();
+  Variant gpu = manifest.variants[0];
+  gpu.target = "nvidia:sm_90a";
+  gpu.object.clear();
+  gpu.ptx = "code/kernels.ptx";
+  gpu.entries[0].commands[0].shared = 100000;
+  manifest.variants.insert(manifest.variants.begin(), gpu);
+  return manifest;
+}
+
+namespace {
+class CudaTest : public testing::Test {
+protected:
+  void SetUp() override {
+    fakeCudaSetDevice(9, 0, uint64_t(1) << 26);
+    path = directory.file("sums.tmpkg");
+    ASSERT_EQ(fakeCudaCounters().liveObjects, 0);
+    open(gpuManifest());
+  }
+  /// Everything that the driver has handed out is given back.
+  void TearDown() override {
+    package.reset();
+    device.reset();
+    EXPECT_EQ(fakeCudaCounters().liveObjects, 0);
+  }
+
+  void open(const Manifest &manifest) {
+    Error error =
+        writeTestPackage(path, manifest, readFile(TRANSMAMBA_TEST_KERNELS));
+    ASSERT_FALSE(error) << error.str();
+    package = openPackage(path);
+    device = openDevice("cuda:0");
+    ASSERT_TRUE(device) << tm_last_error();
+    fakeCudaResetCounters();
+  }
+  SessionHandle session(int64_t rows, uint32_t flags = 0) {
+    SessionHandle handle = createSession(package, device, rows, flags);
+    EXPECT_TRUE(handle) << tm_last_error();
+    return handle;
+  }
+  /// The error of creating a session.
+  std::string loadingProblem(tm_status expected) {
+    tm_session *handle = nullptr;
+    EXPECT_EQ(
+        tm_session_create(package.get(), device.get(), 1, nullptr, &handle),
+        expected)
+        << tm_last_error();
+    return tm_last_error();
+  }
+
+  TemporaryDirectory directory;
+  std::string path;
+  PackageHandle package;
+  DeviceHandle device;
+  Floats sums;
+  Ints seen;
+};
+} // namespace
+
+static void expectContains(const std::string &text, const std::string &part) {
+  EXPECT_NE(text.find(part), std::string::npos) << text;
+}
+
+TEST_F(CudaTest, DescribesTheGpu) {
+  const char *name, *description;
+  ASSERT_EQ(tm_device_count(), 2u);
+  ASSERT_EQ(tm_device_describe(1, &name, &description), TM_OK);
+  EXPECT_STREQ(name, "cuda:0");
+  EXPECT_STREQ(description, "Fake GPU, compute capability 9.0, 4 "
+                            "multiprocessors, 64 MiB");
+  tm_device *other = nullptr;
+  EXPECT_EQ(tm_device_open("cuda:1", nullptr, &other), TM_INVALID_ARGUMENT);
+  expectContains(tm_last_error(),
+                 "cuda:1: error: there is no such GPU; the driver shows 1");
+}
+
+TEST_F(CudaTest, PrefillAndDecode) {
+  SessionHandle s = session(2);
+  EXPECT_STREQ(tm_session_target(s.get()), "nvidia:sm_90a");
+  ASSERT_EQ(prefill(s.get(), {1, 2, 3, 4, 5, 6}, {3, 1}, sums), TM_OK)
+      << tm_last_error();
+  EXPECT_EQ(sums, (Floats{3, 2}));
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(decode(s.get(), {2, 4}, sums, seen), TM_OK) << tm_last_error();
+    EXPECT_EQ(sums, (Floats{4.0f + i, 4.0f + 2 * i}));
+    EXPECT_EQ(seen, (Ints{3 + i, 1 + i}));
+  }
+  Floats state(4);
+  ASSERT_EQ(tm_session_read_state(s.get(), "layers.0.sum", state.data(), 16),
+            TM_OK);
+  EXPECT_EQ(state, (Floats{7, 7, 10, 5}));
+  state[0] = 100;
+  ASSERT_EQ(tm_session_write_state(s.get(), "layers.0.sum", state.data(), 16),
+            TM_OK);
+  ASSERT_EQ(decode(s.get(), {2, 4}, sums, seen), TM_OK);
+  EXPECT_EQ(sums[0], 101.0f);
+  ASSERT_EQ(tm_session_reset(s.get()), TM_OK);
+  ASSERT_EQ(tm_session_read_state(s.get(), "layers.0.sum", state.data(), 16),
+            TM_OK);
+  EXPECT_EQ(state, (Floats{0, 0, 0, 0}));
+}
+
+TEST_F(CudaTest, RepeatedSizesRunAsGraphs) {
+  SessionHandle s = session(1);
+  ASSERT_EQ(prefill(s.get(), {1, 2, 3, 4}, {4}, sums), TM_OK);
+  EXPECT_EQ(fakeCudaCounters().directLaunches, 2);
+  EXPECT_EQ(fakeCudaCounters().captures, 0);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(prefill(s.get(), {2, 2, 2, 2}, {4 - i}, sums), TM_OK);
+    EXPECT_EQ(sums, Floats{4.0f - i});
+  }
+  EXPECT_EQ(fakeCudaCounters().directLaunches, 2);
+  EXPECT_EQ(fakeCudaCounters().captures, 1);
+  EXPECT_EQ(fakeCudaCounters().graphLaunches, 4);
+}
+
+TEST_F(CudaTest, GraphsAreMadeAnewWhenBuffersMove) {
+  SessionHandle s = session(1);
+  for (int i = 0; i < 2; ++i)
+    ASSERT_EQ(prefill(s.get(), {1}, {1}, sums), TM_OK);
+  EXPECT_EQ(fakeCudaCounters().captures, 1);
+  // More scratch memory, so the arena moves.
+  ASSERT_EQ(prefill(s.get(), {1, 1, 1, 1, 1, 1, 1, 1}, {8}, sums), TM_OK);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(prefill(s.get(), {6}, {1}, sums), TM_OK);
+    EXPECT_EQ(sums, Floats{3});
+  }
+  EXPECT_EQ(fakeCudaCounters().captures, 2);
+}
+
+TEST_F(CudaTest, OldGraphsMakeRoom) {
+  SessionHandle s = session(1, 0);
+  int before = fakeCudaCounters().liveObjects;
+  for (int round = 0; round < 3; ++round)
+    for (int x = 300; x > 260; --x)
+      for (int repeat = 0; repeat < 2; ++repeat) {
+        std::vector<int8_t> like(x);
+        Ints counts(x);
+        tm_tensor input = tensor("like", TM_I8, {x, 1, 1}, like);
+        tm_tensor output = tensor("counts", TM_I32, {x, 1, 1}, counts);
+        ASSERT_EQ(tm_session_invoke(s.get(), "count", &input, 1, &output, 1),
+                  TM_OK)
+            << tm_last_error();
+        ASSERT_EQ(counts, Ints(x, 1));
+      }
+  EXPECT_EQ(fakeCudaCounters().captures, 120);
+  EXPECT_LE(fakeCudaCounters().liveObjects - before, 16 + 5);
+}
+
+TEST_F(CudaTest, GraphsCanBeSwitchedOff) {
+  for (uint32_t flags : {TM_SESSION_NO_GRAPHS, TM_SESSION_PROFILE}) {
+    SessionHandle s = session(1, flags);
+    for (int i = 0; i < 3; ++i)
+      ASSERT_EQ(prefill(s.get(), {2}, {1}, sums), TM_OK);
+    EXPECT_EQ(fakeCudaCounters().captures, 0);
+  }
+}
+
+TEST_F(CudaTest, ProfileComesFromEvents) {
+  SessionHandle s = session(1, TM_SESSION_PROFILE);
+  for (int i = 0; i < 2; ++i)
+    ASSERT_EQ(prefill(s.get(), {2}, {1}, sums), TM_OK);
+  tm_command_time times[4];
+  size_t count = 0;
+  ASSERT_EQ(tm_session_profile(s.get(), times, 4, &count), TM_OK);
+  ASSERT_EQ(count, 2u);
+  EXPECT_STREQ(times[1].kernel, "sum_row");
+  EXPECT_EQ(times[1].milliseconds, 0.25);
+}
+
+TEST_F(CudaTest, Poison) {
+  SessionHandle s = session(1, TM_SESSION_POISON);
+  for (int i = 0; i < 3; ++i) {
+    Floats like(20), out(1);
+    std::vector<uint16_t> unset(19);
+    tm_tensor input = tensor("like", TM_F32, {20}, like);
+    tm_tensor outputs[] = {tensor("out", TM_F32, {1}, out),
+                           tensor("unset", TM_BF16, {19}, unset)};
+    ASSERT_EQ(tm_session_invoke(s.get(), "leak", &input, 1, outputs, 2), TM_OK)
+        << tm_last_error();
+    EXPECT_TRUE(std::isnan(out[0]));
+    EXPECT_EQ(unset, std::vector<uint16_t>(19, 0xffff));
+  }
+}
+
+TEST_F(CudaTest, SessionsShareTheWeights) {
+  SessionHandle a = session(1);
+  int before = fakeCudaCounters().liveObjects;
+  SessionHandle b = session(1);
+  // Two states and a stream; the module and the weights are there.
+  EXPECT_EQ(fakeCudaCounters().liveObjects - before, 3);
+  a.reset();
+  ASSERT_EQ(prefill(b.get(), {8}, {1}, sums), TM_OK);
+  EXPECT_EQ(sums, Floats{4});
+}
+
+TEST_F(CudaTest, TensorMaps) {
+  fakeCudaSetDevice(10, 0, uint64_t(1) << 26); // changes a parameter's size
+  Manifest manifest = gpuManifest();
+  Variant &gpu = manifest.variants[0];
+  gpu.target = "nvidia:sm_100";
+  TensorMap map;
+  map.type = ElementType::F32;
+  map.extents = {8, "N"};
+  map.strides = {32};
+  map.box = {8, 1};
+  Argument &scratch = gpu.entries[4].commands[0].args[0];
+  scratch = Argument::arena(0);
+  scratch.map = map;
+  open(manifest);
+  SessionHandle s = session(1, TM_SESSION_POISON);
+  Floats like(7), out(1);
+  tm_tensor input = tensor("like", TM_F32, {7}, like);
+  tm_tensor output = tensor("out", TM_F32, {1}, out);
+  ASSERT_EQ(tm_session_invoke(s.get(), "leak", &input, 1, &output, 1), TM_OK)
+      << tm_last_error();
+  EXPECT_TRUE(std::isnan(out[0]));
+  EXPECT_EQ(fakeCudaCounters().tensorMaps, 1);
+  EXPECT_EQ(fakeCudaCounters().lastMapExtent, 7u);
+  EXPECT_EQ(fakeCudaCounters().lastMapStride, 32u);
+}
+
+//===----------------------------------------------------------------------===//
+// Choosing a variant
+//===----------------------------------------------------------------------===//
+
+TEST_F(CudaTest, ArchitectureSpecificCodeNeedsItsGpu) {
+  for (auto [major, minor] : {std::pair<int, int>{8, 9}, {9, 1}, {10, 0}}) {
+    fakeCudaSetDevice(major, minor, uint64_t(1) << 26);
+    device = openDevice("cuda:0");
+    std::string problem = loadingProblem(TM_UNSUPPORTED);
+    expectContains(problem, "nvidia:sm_90a: needs compute capability 9.0 "
+                            "exactly, the GPU has " +
+                                std::to_string(major) + "." +
+                                std::to_string(minor));
+    expectContains(problem, "cpu:x86-64: is for a processor");
+  }
+}
+
+TEST_F(CudaTest, PtxRunsOnLaterGpus) {
+  Manifest manifest = gpuManifest();
+  manifest.variants[0].target = "nvidia:sm_80";
+  for (int major : {8, 9, 12}) {
+    fakeCudaSetDevice(major, 0, uint64_t(1) << 26);
+    open(manifest);
+    EXPECT_STREQ(tm_session_target(session(1).get()), "nvidia:sm_80");
+  }
+  fakeCudaSetDevice(7, 5, uint64_t(1) << 26);
+  open(manifest);
+  expectContains(loadingProblem(TM_UNSUPPORTED),
+                 "needs compute capability 8.0 or later, the GPU has 7.5");
+}
+
+/// A file that looks like a cubin.
+static std::string fakeCubin(const char *contents) {
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_machine = 190;
+  return std::string(reinterpret_cast<const char *>(&header), sizeof(header)) +
+         contents + std::string(1, '\0');
+}
+
+/// Writes the GPU package with that cubin and PTX text.
+static Error writeGpuPackage(const std::string &path, Manifest manifest,
+                             const std::string &cubin, const std::string &ptx) {
+  static const float scale[1] = {scaleValue};
+  WeightsBuilder weights;
+  weights.add("scale", ElementType::F32, {}, scale);
+  manifest.parameters = weights.parameters();
+  manifest.variants.pop_back(); // that of the processor
+  std::vector<Blob> blobs = {Blob::fromString("code/kernels.ptx", ptx),
+                             weights.blob()};
+  if (!cubin.empty()) {
+    manifest.variants[0].cubin = "code/kernels.cubin";
+    blobs.push_back(Blob::fromString("code/kernels.cubin", cubin));
+  }
+  return writePackage(path, manifest, blobs);
+}
+
+TEST_F(CudaTest, CubinFirstThenPtx) {
+  auto load = [&](const std::string &cubin, const std::string &ptx) {
+    Error error = writeGpuPackage(path, gpuManifest(), cubin, ptx);
+    EXPECT_FALSE(error) << error.str();
+    package = openPackage(path);
+  };
+  load(fakeCubin("fine"), "not PTX");
+  EXPECT_TRUE(session(1));
+  load(fakeCubin("too old"), ".version 8.0");
+  EXPECT_TRUE(session(1)) << "the driver refuses the cubin, but not the PTX";
+  load(fakeCubin("too old"), "not PTX");
+  std::string problem = loadingProblem(TM_DEVICE_ERROR);
+  expectContains(problem, "cannot load 'code/kernels.ptx': ");
+  expectContains(problem, "line 1: syntax error");
+  expectContains(problem, "; nor 'code/kernels.cubin': ");
+  load("no ELF file", ".version 8.0");
+  expectContains(loadingProblem(TM_BAD_PACKAGE), "is not an ELF file");
+}
+
+TEST_F(CudaTest, KernelsAreChecked) {
+  Manifest manifest = gpuManifest();
+  manifest.variants[0].kernels.push_back({"missing", -1, -1, -1});
+  open(manifest);
+  expectContains(loadingProblem(TM_BAD_PACKAGE),
+                 "the GPU code has no kernel 'missing'");
+
+  manifest = gpuManifest();
+  manifest.variants[0].entries[0].commands[0].args.pop_back();
+  open(manifest);
+  expectContains(loadingProblem(TM_BAD_PACKAGE),
+                 "'scale_tokens' does not take the 3 arguments of its command: "
+                 "parameter 3 has 8 bytes");
+
+  manifest = gpuManifest();
+  manifest.variants[0].entries[0].commands[0].args.push_back(
+      Argument::scalar(1));
+  open(manifest);
+  expectContains(loadingProblem(TM_BAD_PACKAGE), "parameter 4 does not exist");
+
+  manifest = gpuManifest();
+  manifest.variants[0].entries[0].commands[0].block = {1024, 1, 1};
+  open(manifest);
+  expectContains(loadingProblem(TM_UNSUPPORTED),
+                 "is launched with 1024 threads, but on cuda:0 it can have "
+                 "512");
+
+  manifest = gpuManifest();
+  manifest.variants[0].entries[0].commands[0].shared = 232448;
+  open(manifest);
+  expectContains(loadingProblem(TM_UNSUPPORTED),
+                 "needs 233472 bytes of shared memory, but a block on cuda:0 "
+                 "has 232448");
+}
+
+//===----------------------------------------------------------------------===//
+// Failures of the driver
+//===----------------------------------------------------------------------===//
+
+TEST_F(CudaTest, EveryFailureOfLoadingIsReportedAndCleanedUp) {
+  for (const char *function :
+       {"cuModuleGetFunction", "cuMemAlloc_v2", "cuMemcpyHtoDAsync_v2",
+        "cuStreamSynchronize", "cuStreamCreate", "cuMemsetD8Async",
+        "cuModuleLoadDataEx"}) {
+    SCOPED_TRACE(function);
+    fakeCudaFailNext(function, 999);
+    tm_session *handle = nullptr;
+    EXPECT_NE(
+        tm_session_create(package.get(), device.get(), 1, nullptr, &handle),
+        TM_OK);
+    expectContains(tm_last_error(), "CUDA_ERROR_FAKE: as a test has asked for");
+    EXPECT_EQ(handle, nullptr);
+    EXPECT_EQ(fakeCudaCounters().liveObjects, 1) << "only the context is left";
+  }
+  fakeCudaFailNext("cuDevicePrimaryCtxRetain", 999);
+  EXPECT_FALSE(openDevice("cuda:0"));
+  expectContains(tm_last_error(), "cuda:0: error: starting the GPU's context");
+}
+
+TEST_F(CudaTest, AFailedCallBreaksTheSession) {
+  for (const char *function :
+       {"cuLaunchKernel", "cuStreamSynchronize", "cuMemcpyHtoDAsync_v2",
+        "cuMemcpyDtoHAsync_v2"}) {
+    SCOPED_TRACE(function);
+    SessionHandle s = session(1);
+    fakeCudaFailNext(function, 700);
+    EXPECT_EQ(prefill(s.get(), {1}, {1}, sums), TM_DEVICE_ERROR);
+    expectContains(tm_last_error(), "cuda:0: error: ");
+    EXPECT_EQ(prefill(s.get(), {1}, {1}, sums), TM_DEVICE_ERROR);
+    expectContains(tm_last_error(), "the device failed before");
+    EXPECT_EQ(tm_session_reset(s.get()), TM_DEVICE_ERROR);
+  }
+}
+
+TEST_F(CudaTest, FailuresOfGraphs) {
+  for (const char *function :
+       {"cuStreamBeginCapture_v2", "cuGraphInstantiateWithFlags",
+        "cuGraphLaunch", "cuLaunchKernel"}) {
+    SCOPED_TRACE(function);
+    SessionHandle s = session(1);
+    ASSERT_EQ(prefill(s.get(), {1}, {1}, sums), TM_OK);
+    fakeCudaFailNext(function, 700);
+    EXPECT_EQ(prefill(s.get(), {1}, {1}, sums), TM_DEVICE_ERROR);
+  }
+}
+
+TEST_F(CudaTest, OutOfMemoryLeavesTheSessionUsable) {
+  SessionHandle s = session(1);
+  ASSERT_EQ(prefill(s.get(), {2}, {1}, sums), TM_OK);
+  fakeCudaFailNext("cuMemAlloc_v2", 2);
+  EXPECT_EQ(prefill(s.get(), {1, 1, 1, 1, 1, 1, 1, 1}, {8}, sums),
+            TM_OUT_OF_MEMORY);
+  expectContains(tm_last_error(), "bytes for the scratch arena");
+  ASSERT_EQ(prefill(s.get(), {2}, {1}, sums), TM_OK) << tm_last_error();
+  EXPECT_EQ(sums, Floats{1});
+  ASSERT_EQ(prefill(s.get(), {1, 1, 1, 1, 1, 1, 1, 1}, {8}, sums), TM_OK);
+  EXPECT_EQ(sums, Floats{4});
+}
+
+/// A graph whose buffers have moved must not run, even if the call that moved
+/// them has failed.
+TEST_F(CudaTest, NoStaleGraphAfterRunningOutOfMemory) {
+  SessionHandle s = session(1);
+  auto count = [&](int64_t x) {
+    std::vector<int8_t> like(x);
+    Ints counts(x);
+    tm_tensor input = tensor("like", TM_I8, {x, 1, 1}, like);
+    tm_tensor output = tensor("counts", TM_I32, {x, 1, 1}, counts);
+    tm_status status =
+        tm_session_invoke(s.get(), "count", &input, 1, &output, 1);
+    EXPECT_TRUE(status != TM_OK || counts == Ints(x, 1));
+    return status;
+  };
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(count(2), TM_OK);
+  EXPECT_EQ(fakeCudaCounters().captures, 1);
+  // The second allocation of pinned memory is that of the outputs; by then the
+  // buffers on the GPU have moved.
+  fakeCudaFailNext("cuMemAllocHost_v2", 2, 1);
+  EXPECT_EQ(count(300), TM_OUT_OF_MEMORY);
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(count(2), TM_OK) << tm_last_error();
+}

@@ -1,0 +1,490 @@
+//===- FakeCuda.cpp - A CUDA driver that runs on the processor -*- C++ -*-===//
+//
+// Part of the TransMamba compiler.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FakeCuda.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+enum {
+  Success = 0,
+  InvalidValue = 1,
+  OutOfMemory = 2,
+  InvalidImage = 200,
+  InvalidContext = 201,
+  InvalidPtx = 218,
+  InvalidHandle = 400,
+  NotFound = 500,
+  CaptureUnsupported = 900,
+};
+
+using Kernel = void (*)(const uint64_t *, int64_t, int64_t, int64_t);
+
+struct Function {
+  const char *name;
+  Kernel run;
+  unsigned parameters;
+};
+
+struct Launch {
+  const Function *function;
+  int64_t grid[3];
+  std::vector<uint64_t> args;
+};
+
+struct Stream {
+  bool capturing = false;
+  std::vector<Launch> captured;
+};
+
+struct Graph {
+  std::vector<Launch> launches;
+};
+
+struct State {
+  int major = 9, minor = 0;
+  uint64_t memory = uint64_t(1) << 26;
+  uint64_t allocated = 0;
+  int contexts = 0;
+  std::map<uint64_t, uint64_t> deviceMemory;
+  std::set<void *> objects;
+  FakeCudaCounters counters{};
+  struct Failure {
+    int code;
+    int skip;
+  };
+  std::map<std::string, Failure> failures;
+};
+
+} // namespace
+
+static State state;
+static int theContext;
+static thread_local std::vector<void *> contextStack;
+
+extern "C" {
+void scale_tokens(const uint64_t *, int64_t, int64_t, int64_t);
+void sum_row(const uint64_t *, int64_t, int64_t, int64_t);
+void add_token(const uint64_t *, int64_t, int64_t, int64_t);
+void copy_tokens(const uint64_t *, int64_t, int64_t, int64_t);
+void count_point(const uint64_t *, int64_t, int64_t, int64_t);
+void clear_count(const uint64_t *, int64_t, int64_t, int64_t);
+void leak_scratch(const uint64_t *, int64_t, int64_t, int64_t);
+}
+
+static const Function functions[] = {
+    {"scale_tokens", scale_tokens, 4}, {"sum_row", sum_row, 5},
+    {"add_token", add_token, 6},       {"copy_tokens", copy_tokens, 3},
+    {"count_point", count_point, 4},   {"clear_count", clear_count, 1},
+    {"leak_scratch", leak_scratch, 2},
+};
+
+/// Returns from the function with the failure that a test has asked for.
+#define FAIL_IF_ASKED()                                                        \
+  if (auto it = state.failures.find(__func__);                                 \
+      it != state.failures.end() && it->second.skip-- == 0) {                  \
+    int code = it->second.code;                                                \
+    state.failures.erase(it);                                                  \
+    return code;                                                               \
+  }
+
+#define NEED_CONTEXT()                                                         \
+  FAIL_IF_ASKED();                                                             \
+  if (contextStack.empty())                                                    \
+    return InvalidContext;
+
+template <typename T> static T *create() {
+  T *object = new T();
+  state.objects.insert(object);
+  return object;
+}
+
+template <typename T> static int destroy(T *object) {
+  if (state.objects.erase(object) == 0)
+    return InvalidHandle;
+  delete object;
+  return Success;
+}
+
+static bool isAlive(void *object) { return state.objects.count(object) != 0; }
+
+/// True where the range lies in one allocation.
+static bool isDevice(uint64_t address, uint64_t bytes) {
+  auto it = state.deviceMemory.upper_bound(address);
+  if (it == state.deviceMemory.begin())
+    return false;
+  --it;
+  return address - it->first <= it->second &&
+         bytes <= it->second - (address - it->first);
+}
+
+static void runLaunch(const Launch &launch) {
+  for (int64_t z = 0; z < launch.grid[2]; ++z)
+    for (int64_t y = 0; y < launch.grid[1]; ++y)
+      for (int64_t x = 0; x < launch.grid[0]; ++x)
+        launch.function->run(launch.args.data(), x, y, z);
+}
+
+extern "C" {
+
+FakeCudaCounters fakeCudaCounters(void) {
+  FakeCudaCounters counters = state.counters;
+  counters.liveObjects =
+      static_cast<int>(state.objects.size() + state.deviceMemory.size()) +
+      state.contexts;
+  return counters;
+}
+
+void fakeCudaResetCounters(void) { state.counters = {}; }
+
+void fakeCudaFailNext(const char *name, int code, int skip) {
+  state.failures[name] = {code, skip};
+}
+
+void fakeCudaSetDevice(int major, int minor, uint64_t memoryBytes) {
+  state.major = major;
+  state.minor = minor;
+  state.memory = memoryBytes;
+}
+
+int cuInit(unsigned) { return Success; }
+
+int cuDriverGetVersion(int *version) {
+  *version = 12080;
+  return Success;
+}
+
+int cuGetErrorName(int, const char **text) {
+  *text = "CUDA_ERROR_FAKE";
+  return Success;
+}
+
+int cuGetErrorString(int, const char **text) {
+  *text = "as a test has asked for";
+  return Success;
+}
+
+int cuDeviceGetCount(int *count) {
+  *count = 1;
+  return Success;
+}
+
+int cuDeviceGet(int *device, int ordinal) {
+  *device = ordinal;
+  return ordinal == 0 ? Success : InvalidValue;
+}
+
+int cuDeviceGetName(char *name, int size, int) {
+  std::strncpy(name, "Fake GPU", static_cast<size_t>(size));
+  return Success;
+}
+
+int cuDeviceGetAttribute(int *value, int which, int) {
+  switch (which) {
+  case 16: // multiprocessors
+    *value = 4;
+    return Success;
+  case 75:
+    *value = state.major;
+    return Success;
+  case 76:
+    *value = state.minor;
+    return Success;
+  case 97: // shared memory of a block
+    *value = 232448;
+    return Success;
+  }
+  return InvalidValue;
+}
+
+int cuDeviceTotalMem_v2(size_t *bytes, int) {
+  *bytes = state.memory;
+  return Success;
+}
+
+int cuDevicePrimaryCtxRetain(void **context, int) {
+  FAIL_IF_ASKED();
+  ++state.contexts;
+  *context = &theContext;
+  return Success;
+}
+
+int cuDevicePrimaryCtxRelease_v2(int) {
+  --state.contexts;
+  return Success;
+}
+
+int cuCtxPushCurrent_v2(void *context) {
+  if (context != &theContext || state.contexts <= 0)
+    return InvalidContext;
+  contextStack.push_back(context);
+  return Success;
+}
+
+int cuCtxPopCurrent_v2(void **context) {
+  if (contextStack.empty())
+    return InvalidContext;
+  *context = contextStack.back();
+  contextStack.pop_back();
+  return Success;
+}
+
+int cuMemAlloc_v2(unsigned long long *address, size_t bytes) {
+  NEED_CONTEXT();
+  if (bytes == 0)
+    return InvalidValue;
+  if (bytes > state.memory - state.allocated)
+    return OutOfMemory;
+  void *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  // Memory of a GPU is not zeroed.
+  std::memset(memory, 0xa5, bytes);
+  *address = reinterpret_cast<uint64_t>(memory);
+  state.deviceMemory[*address] = bytes;
+  state.allocated += bytes;
+  return Success;
+}
+
+int cuMemFree_v2(unsigned long long address) {
+  NEED_CONTEXT();
+  auto it = state.deviceMemory.find(address);
+  if (it == state.deviceMemory.end())
+    return InvalidValue;
+  state.allocated -= it->second;
+  state.deviceMemory.erase(it);
+  std::free(reinterpret_cast<void *>(address));
+  return Success;
+}
+
+int cuMemAllocHost_v2(void **memory, size_t bytes) {
+  NEED_CONTEXT();
+  *memory = std::malloc(bytes);
+  state.objects.insert(*memory);
+  return Success;
+}
+
+int cuMemFreeHost(void *memory) {
+  NEED_CONTEXT();
+  if (state.objects.erase(memory) == 0)
+    return InvalidValue;
+  std::free(memory);
+  return Success;
+}
+
+static int copy(void *to, const void *from, size_t bytes, uint64_t device,
+                Stream *stream) {
+  if (stream && (!isAlive(stream) || stream->capturing))
+    return CaptureUnsupported;
+  if (!isDevice(device, bytes))
+    return InvalidValue;
+  std::memcpy(to, from, bytes);
+  return Success;
+}
+
+int cuMemcpyHtoDAsync_v2(unsigned long long to, const void *from, size_t bytes,
+                         Stream *stream) {
+  NEED_CONTEXT();
+  return copy(reinterpret_cast<void *>(to), from, bytes, to, stream);
+}
+
+int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes,
+                         Stream *stream) {
+  NEED_CONTEXT();
+  return copy(to, reinterpret_cast<void *>(from), bytes, from, stream);
+}
+
+int cuMemsetD8Async(unsigned long long to, unsigned char value, size_t bytes,
+                    Stream *stream) {
+  NEED_CONTEXT();
+  if (bytes == 0 || !isDevice(to, bytes) || !isAlive(stream) ||
+      stream->capturing)
+    return InvalidValue;
+  std::memset(reinterpret_cast<void *>(to), value, bytes);
+  return Success;
+}
+
+int cuStreamCreate(Stream **stream, unsigned) {
+  NEED_CONTEXT();
+  *stream = create<Stream>();
+  return Success;
+}
+
+int cuStreamDestroy_v2(Stream *stream) {
+  NEED_CONTEXT();
+  return destroy(stream);
+}
+
+int cuStreamSynchronize(Stream *stream) {
+  NEED_CONTEXT();
+  return !stream || (isAlive(stream) && !stream->capturing)
+             ? Success
+             : CaptureUnsupported;
+}
+
+int cuStreamBeginCapture_v2(Stream *stream, unsigned) {
+  NEED_CONTEXT();
+  if (!isAlive(stream) || stream->capturing)
+    return InvalidValue;
+  stream->capturing = true;
+  ++state.counters.captures;
+  return Success;
+}
+
+int cuStreamEndCapture(Stream *stream, Graph **graph) {
+  if (!isAlive(stream) || !stream->capturing)
+    return InvalidValue;
+  stream->capturing = false;
+  *graph = create<Graph>();
+  (*graph)->launches = std::move(stream->captured);
+  stream->captured.clear();
+  return Success;
+}
+
+int cuGraphInstantiateWithFlags(Graph **exec, Graph *graph,
+                                unsigned long long) {
+  NEED_CONTEXT();
+  if (!isAlive(graph))
+    return InvalidValue;
+  *exec = create<Graph>();
+  **exec = *graph;
+  return Success;
+}
+
+int cuGraphLaunch(Graph *exec, Stream *stream) {
+  NEED_CONTEXT();
+  if (!isAlive(exec) || !isAlive(stream) || stream->capturing)
+    return InvalidValue;
+  ++state.counters.graphLaunches;
+  for (const Launch &launch : exec->launches)
+    runLaunch(launch);
+  return Success;
+}
+
+int cuGraphDestroy(Graph *graph) { return destroy(graph); }
+
+int cuGraphExecDestroy(Graph *exec) { return destroy(exec); }
+
+int cuModuleLoadDataEx(int **module, const void *image, unsigned count,
+                       int *options, void **values) {
+  NEED_CONTEXT();
+  const char *text = static_cast<const char *>(image);
+  bool cubin = std::memcmp(text,
+                           "\x7f"
+                           "ELF",
+                           4) == 0;
+  if (cubin && std::strstr(text + 64, "too old"))
+    return InvalidImage;
+  if (!cubin && std::strncmp(text, ".version", 8) != 0) {
+    for (unsigned i = 0; i < count; ++i)
+      if (options[i] == 5) // error log
+        std::strcpy(static_cast<char *>(values[i]), "line 1: syntax error");
+    return InvalidPtx;
+  }
+  *module = create<int>();
+  return Success;
+}
+
+int cuModuleUnload(int *module) {
+  NEED_CONTEXT();
+  return destroy(module);
+}
+
+int cuModuleGetFunction(const Function **function, int *, const char *name) {
+  NEED_CONTEXT();
+  for (const Function &candidate : functions)
+    if (std::strcmp(candidate.name, name) == 0) {
+      *function = &candidate;
+      return Success;
+    }
+  return NotFound;
+}
+
+int cuFuncGetAttribute(int *value, int which, const Function *) {
+  *value = which == 0 ? 512 : which == 1 ? 1024 : 0;
+  return Success;
+}
+
+int cuFuncSetAttribute(const Function *, int which, int value) {
+  return which == 8 && value <= 232448 - 1024 ? Success : InvalidValue;
+}
+
+int cuFuncGetParamInfo(const Function *function, size_t index, size_t *offset,
+                       size_t *size) {
+  if (index >= function->parameters)
+    return InvalidValue;
+  *offset = index * 8;
+  // leak_scratch takes its scratch as a tensor map where a test makes one.
+  bool map = std::strcmp(function->name, "leak_scratch") == 0 && index == 0 &&
+             state.major == 10;
+  *size = map ? 128 : 8;
+  return Success;
+}
+
+int cuLaunchKernel(const Function *function, unsigned gx, unsigned gy,
+                   unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned,
+                   Stream *stream, void **parameters, void **) {
+  NEED_CONTEXT();
+  if (!isAlive(stream) || gx == 0 || gy == 0 || gz == 0 || bx * by * bz == 0)
+    return InvalidValue;
+  Launch launch{function, {gx, gy, gz}, {}};
+  for (unsigned i = 0; i < function->parameters; ++i) {
+    uint64_t value;
+    std::memcpy(&value, parameters[i], sizeof(value));
+    launch.args.push_back(value);
+  }
+  if (stream->capturing) {
+    stream->captured.push_back(std::move(launch));
+    return Success;
+  }
+  ++state.counters.directLaunches;
+  runLaunch(launch);
+  return Success;
+}
+
+int cuEventCreate(int **event, unsigned) {
+  NEED_CONTEXT();
+  *event = create<int>();
+  return Success;
+}
+
+int cuEventDestroy_v2(int *event) {
+  NEED_CONTEXT();
+  return destroy(event);
+}
+
+int cuEventRecord(int *event, Stream *stream) {
+  NEED_CONTEXT();
+  return isAlive(event) && isAlive(stream) ? Success : InvalidValue;
+}
+
+int cuEventElapsedTime(float *milliseconds, int *, int *) {
+  *milliseconds = 0.25f;
+  return Success;
+}
+
+/// The map begins with the address, so that kernels find the buffer.
+int cuTensorMapEncodeTiled(void *map, int, uint32_t rank, void *address,
+                           const uint64_t *extents, const uint64_t *strides,
+                           const uint32_t *, const uint32_t *, int, int, int,
+                           int) {
+  FAIL_IF_ASKED();
+  if (reinterpret_cast<uintptr_t>(map) % 64 ||
+      reinterpret_cast<uintptr_t>(address) % 16)
+    return InvalidValue;
+  std::memset(map, 0, 128);
+  std::memcpy(map, &address, sizeof(address));
+  ++state.counters.tensorMaps;
+  state.counters.lastMapExtent = extents[rank - 1];
+  state.counters.lastMapStride = rank > 1 ? strides[0] : 0;
+  return Success;
+}
+
+} // extern "C"

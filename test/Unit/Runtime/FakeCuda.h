@@ -1,0 +1,44 @@
+//===- FakeCuda.h - A CUDA driver that runs on the processor ---*- C++ -*-===//
+//
+// Part of the TransMamba compiler.
+//
+//===----------------------------------------------------------------------===//
+//
+// libcuda.so.1 for tests: the functions that the runtime uses, with "device"
+// memory on the heap and the kernels of Kernels.c. It is stricter than the real
+// one: memory, streams and graphs must be used under their context, during a
+// capture nothing but launches is allowed, and everything must be given back.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_TEST_UNIT_RUNTIME_FAKECUDA_H
+#define TRANSMAMBA_TEST_UNIT_RUNTIME_FAKECUDA_H
+
+#include <cstdint>
+
+extern "C" {
+
+/// What has happened since the last reset.
+struct FakeCudaCounters {
+  /// Objects alive: allocations, streams, events, graphs, modules, contexts.
+  int liveObjects;
+  int directLaunches;
+  int graphLaunches;
+  int captures;
+  /// Tensor maps made, and the first extent of the last one.
+  int tensorMaps;
+  uint64_t lastMapExtent;
+  uint64_t lastMapStride;
+};
+
+FakeCudaCounters fakeCudaCounters(void);
+/// Sets the counters of events to zero; live objects stay.
+void fakeCudaResetCounters(void);
+/// The next call of the driver function `name`, after `skip` that do not, fails
+/// with `code`.
+void fakeCudaFailNext(const char *name, int code, int skip = 0);
+/// Compute capability of the GPU, and bytes of memory that it has.
+void fakeCudaSetDevice(int major, int minor, uint64_t memoryBytes);
+}
+
+#endif // TRANSMAMBA_TEST_UNIT_RUNTIME_FAKECUDA_H
