@@ -180,7 +180,8 @@ static void replaceAlloca(memref::AllocaOp alloca, int64_t offset,
   Value view = memref::ViewOp::create(
       builder, loc, MemRefType(inSharedSpace(alloca.getType())), storage, shift,
       ValueRange());
-  for (Value derived : llvm::drop_begin(collectViews(alloca)))
+  SmallVector<Value> views = collectViews(alloca);
+  for (Value derived : llvm::drop_begin(views))
     derived.setType(
         MemRefType(inSharedSpace(cast<MemRefType>(derived.getType()))));
   alloca.getResult().replaceAllUsesWith(view);
