@@ -72,16 +72,48 @@ static Value maskScore(TileBuilder &tile, const AttentionShape &shape,
                      tile.f32(-std::numeric_limits<float>::infinity()));
 }
 
+/// A tile of the values at [first, first + count), of which those beyond
+/// `position` are seen by some queries of the tile only: a slot that nothing
+/// was written to gives zeros there, for to the others its weight is zero, and
+/// zero times what an unwritten slot may hold is not.
+static Value padValues(TileBuilder &tile, Value part, int64_t rows, Value first,
+                       Value position) {
+  OpBuilder &builder = tile.getBuilder();
+  Location loc = tile.getLoc();
+  Type type = elementOf(part);
+  Value dest = tile.zeros({rows, shapeOf(part)[1]}, type);
+  Value none = tile.floatOf(type, 0.0);
+  Value kept = tile.pointwise(
+      part, {}, tile.rows(dest, tile.constant(0), tile.dim(part, 0)),
+      [&](ValueRange args) {
+        Value wide = tile.widen(args[0]);
+        Value infinity = tile.floatOf(wide.getType(),
+                                      std::numeric_limits<double>::infinity());
+        Value finite = arith::CmpFOp::create(
+            builder, loc, arith::CmpFPredicate::OLT,
+            math::AbsFOp::create(builder, loc, wide), infinity);
+        Value slot =
+            arith::AddIOp::create(builder, loc, first, tile.loopIndex(0));
+        Value seen = arith::CmpIOp::create(
+            builder, loc, arith::CmpIPredicate::sle, slot, position);
+        Value keep = arith::OrIOp::create(builder, loc, finite, seen);
+        return tile.select(keep, args[0], none);
+      });
+  return tile.insertRows(kept, dest, tile.constant(0));
+}
+
 /// Keys and values [count, dim] from position `first` on.
 using KeyReader =
     function_ref<std::pair<Value, Value>(Index first, Index count)>;
 
 /// Attention of the first `count` rows of the tile of queries `q`, the first
 /// of which stands at `position`, over the keys at [0, keys). Writes `dest`
-/// [rows, valueDim], whose rows from `count` on become zero.
+/// [rows, valueDim], whose rows from `count` on become zero. Keys that not all
+/// queries see `mayBeUnwritten`.
 static Value emitQueryTile(TileBuilder &tile, const AttentionShape &shape,
                            Value q, Index position, Index count, Index keys,
-                           KeyReader readKeys, Value dest) {
+                           KeyReader readKeys, bool mayBeUnwritten,
+                           Value dest) {
   OpBuilder &builder = tile.getBuilder();
   Location loc = tile.getLoc();
   Type f32 = builder.getF32Type();
@@ -125,7 +157,8 @@ static Value emitQueryTile(TileBuilder &tile, const AttentionShape &shape,
                               {tile.constant(1), valid});
         } else {
           k = tile.padRows(k, columns);
-          v = tile.padRows(v, columns);
+          v = mayBeUnwritten ? padValues(tile, v, columns, first, positionValue)
+                             : tile.padRows(v, columns);
         }
         scores = tile.contract(q, {0, 2}, k, {1, 2}, scores);
         auto mask = [&](Value score) {
@@ -258,7 +291,10 @@ Value transmamba::emitAttention(TileBuilder &tile, const AttentionShape &shape,
     SmallVector<Index> offsets = {row, first, head, zero};
     SmallVector<Index> sizes = {one, written, one,
                                 tile.constant(shape.valueDim)};
+    // A cache without lengths may end before the last query.
+    bool mayBeUnwritten = kernel.cache && !kernel.lengths;
     Value y = emitQueryTile(tile, shape, q, position, count, keys, readKeys,
+                            mayBeUnwritten,
                             tile.slice(outputs[0], offsets, sizes, {1, 3}));
     return SmallVector<TileStore>{{y, outputs[0], offsets, sizes}};
   };
