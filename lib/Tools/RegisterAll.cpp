@@ -14,6 +14,7 @@
 #include "transmamba/Conversion/KernelToVector/KernelToVector.h"
 #include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
 #include "transmamba/Conversion/TransMambaToLinalg/TransMambaToLinalg.h"
+#include "transmamba/Pipelines/Phases.h"
 #include "transmamba/Target/Host/Host.h"
 #include "transmamba/Target/NVPTX.h"
 #include "transmamba/Transforms/Passes.h"
@@ -39,6 +40,7 @@ void transmamba::registerTransMambaPasses() {
   registerHostTargetPasses();
   registerNvptxPasses();
   registerNvptxPipelines();
+  registerTransMambaPipelines();
 }
 
 void transmamba::registerVersionPrinter() {
