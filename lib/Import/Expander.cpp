@@ -105,7 +105,8 @@ FailureOr<int64_t> Expander::evaluateInteger(const JsonNode &node) {
   if (failed(value))
     return failure();
   if (!value->isInteger)
-    return error(node) << "must be an integer, not " << value->real;
+    return error(node) << "must be an integer, not "
+                       << printNumber(value->real);
   return value->integer;
 }
 

@@ -59,11 +59,15 @@ LogicalResult GraphParser::expect(const JsonNode &node, Kind kind,
 
 LogicalResult GraphParser::checkKeys(const JsonNode &object,
                                      ArrayRef<StringRef> known) {
-  for (const JsonNode *member : object.children)
+  for (const JsonNode *member : object.children) {
     if (!llvm::is_contained(known, member->key))
       return error(*member) << "there is no '" << printable(member->key)
                             << "' here" << suggest(member->key, known)
                             << " (known: " << llvm::join(known, ", ") << ")";
+    if (member->key == "comment" &&
+        failed(expect(*member, Kind::String, "a comment")))
+      return failure();
+  }
   return success();
 }
 

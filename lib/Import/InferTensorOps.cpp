@@ -36,7 +36,8 @@ static LogicalResult inferEmbedding(OpContext &context) {
 
 static LogicalResult inferLinear(OpContext &context) {
   const GraphTensor &input = context.getInput(0);
-  if (failed(context.expectElement(0, context.getModelElement())) ||
+  if (failed(context.expectFloat(0)) ||
+      failed(context.expectElement(0, context.getModelElement())) ||
       failed(context.expectPositive("width")))
     return failure();
   if (input.dims.size() != 1)

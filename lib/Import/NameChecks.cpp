@@ -114,14 +114,13 @@ LogicalResult GraphParser::checkCall(const OpNode &op, const JsonNode &name) {
     return error(name) << "there is no block '" << name.text << "'"
                        << suggest(name.text, known);
   }
-  if (op.inputs.size() != block->inputs.size())
-    return error(*op.json->find("in"))
-           << "the block '" << block->name << "' has " << block->inputs.size()
-           << " inputs, not " << op.inputs.size();
-  if (op.outputs.size() != block->outputs.size())
-    return error(*op.json->find("out"))
-           << "the block '" << block->name << "' has " << block->outputs.size()
-           << " outputs, not " << op.outputs.size();
+  for (auto [key, inBlock, inCall] :
+       {std::tuple("in", block->inputs.size(), op.inputs.size()),
+        std::tuple("out", block->outputs.size(), op.outputs.size())})
+    if (inBlock != inCall)
+      return error(*op.json->find(key))
+             << "the block '" << block->name << "' has " << inBlock << " "
+             << key << (inBlock == 1 ? "put" : "puts") << ", not " << inCall;
   const JsonNode *with = op.get("with");
   auto isGiven = [&](StringRef parameter) {
     if (with && with->find(parameter))

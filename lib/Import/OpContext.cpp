@@ -9,6 +9,7 @@
 #include "Limits.h"
 #include "Source.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "llvm/Support/CheckedArithmetic.h"
 
 using namespace mlir;
 using namespace transmamba;
@@ -66,8 +67,8 @@ LogicalResult OpContext::expectPositiveFloat(StringRef attribute) const {
   std::optional<double> value = op.getFloat(attribute);
   if (!value || *value > 0)
     return success();
-  return errorAt(attribute)
-         << "'" << attribute << "' is " << *value << ", it must be positive";
+  return errorAt(attribute) << "'" << attribute << "' is "
+                            << printNumber(*value) << ", it must be positive";
 }
 
 LogicalResult OpContext::expectElement(unsigned number, Element element) const {
@@ -149,6 +150,13 @@ LogicalResult OpContext::addState(StringRef name, Type type) {
         << "owned by this operation";
     return diagnostic;
   }
+  std::optional<int64_t> elements = 1;
+  for (int64_t size : cast<StateTypeInterface>(type).getShape())
+    elements = elements ? llvm::checkedMul(*elements, size) : elements;
+  if (!elements || *elements > kMaxParameterElements)
+    return error() << "the state '" << full << "' would have more than "
+                   << kMaxParameterElements
+                   << " elements a row: check the sizes";
   op.states.push_back(expander.model.states.size());
   expander.model.states.push_back({full, type, op.loc});
   return success();

@@ -85,12 +85,14 @@ LogicalResult GraphParser::parseOps(const JsonNode &object, BlockNode &block) {
   return success();
 }
 
-/// "1", "2 or more", "4 to 5".
+/// "1 tensor", "2 or more tensors", "4 to 5 tensors".
 static std::string describeCount(unsigned min, unsigned max) {
   std::string text = std::to_string(min);
   if (max == ~0u)
-    return text + " or more";
-  return max == min ? text : text + " to " + std::to_string(max);
+    text += " or more";
+  else if (max != min)
+    text += " to " + std::to_string(max);
+  return text + (max == 1 ? " tensor" : " tensors");
 }
 
 LogicalResult GraphParser::parseOp(const JsonNode &json, OpNode &op) {
@@ -125,9 +127,9 @@ LogicalResult GraphParser::parseOp(const JsonNode &json, OpNode &op) {
     if (failed(parseNames(*node, "a tensor", *names)))
       return failure();
     if (names->size() < min || names->size() > max)
-      return error(*node) << "'" << op.spec->name << "' has "
-                          << describeCount(min, max) << " tensors in '" << key
-                          << "', not " << names->size();
+      return error(*node) << "'" << key << "' of '" << op.spec->name
+                          << "' must name " << describeCount(min, max)
+                          << ", not " << names->size();
   }
   for (const AttrSpec &attribute : op.spec->attributes) {
     const JsonNode *value = json.find(attribute.name);

@@ -10,12 +10,14 @@
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ConvertUTF.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace transmamba::graph;
 
 std::string transmamba::graph::printable(StringRef text) {
-  constexpr size_t kLongest = 120;
+  constexpr size_t kLongest = 160;
   bool cut = text.size() > kLongest;
   StringRef shown = text.take_front(kLongest);
   // Nothing but valid UTF-8 may reach a terminal or a log.
@@ -35,14 +37,25 @@ std::string transmamba::graph::printable(StringRef text) {
   return cut ? result + "..." : result;
 }
 
+std::string transmamba::graph::printNumber(double number) {
+  return llvm::formatv("{0}", llvm::format("%g", number)).str();
+}
+
 std::string transmamba::graph::suggest(StringRef name,
                                        ArrayRef<StringRef> known) {
+  // Further away it is another word. Of two that are as near, the one of equal
+  // length is more likely meant.
+  unsigned limit = std::min<size_t>(2, name.size() / 2);
   StringRef best;
-  // Further away it is another word.
-  unsigned bestDistance = std::min<size_t>(3, name.size() / 2 + 1);
+  std::pair<unsigned, size_t> bestDistance;
   for (StringRef candidate : known) {
-    unsigned distance = name.edit_distance(candidate, true, bestDistance);
-    if (distance < bestDistance) {
+    unsigned edits = name.edit_distance(candidate, true, limit);
+    if (edits > limit)
+      continue;
+    size_t lengths = std::max(name.size(), candidate.size()) -
+                     std::min(name.size(), candidate.size());
+    std::pair<unsigned, size_t> distance{edits, lengths};
+    if (best.empty() || distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }

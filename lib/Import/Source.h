@@ -20,6 +20,9 @@ struct JsonNode;
 /// not longer than a line.
 std::string printable(llvm::StringRef text);
 
+/// "0.5", "1e-05".
+std::string printNumber(double number);
+
 /// ", did you mean 'x'?" if one of the names is near, else nothing.
 std::string suggest(llvm::StringRef name,
                     llvm::ArrayRef<llvm::StringRef> known);

@@ -10,6 +10,10 @@
 #include "llvm/Support/raw_ostream.h"
 
 int main(int argc, char **argv) {
+  // What libLLVM has brought so far is not for this tool; `--help-hidden` shows
+  // it.
+  llvm::cl::HideUnrelatedOptions(
+      llvm::ArrayRef<const llvm::cl::OptionCategory *>());
   transmamba::registerGraphTranslations();
   llvm::cl::AddExtraVersionPrinter([](llvm::raw_ostream &os) {
     os << "TransMamba " << TRANSMAMBA_VERSION << "\n";
