@@ -26,53 +26,49 @@ static constexpr unsigned hostMachine = EM_AARCH64;
 static constexpr unsigned hostMachine = EM_NONE;
 #endif
 
-namespace {
-/// An anonymous file in memory.
-class MemoryFile {
-public:
-  MemoryFile() : descriptor(::memfd_create("transmamba-code", MFD_CLOEXEC)) {}
-  MemoryFile(const MemoryFile &) = delete;
-  MemoryFile &operator=(const MemoryFile &) = delete;
-  ~MemoryFile() {
-    if (descriptor >= 0)
-      ::close(descriptor);
-  }
-
-  /// Writes all bytes; false, with errno set, where that fails.
-  bool write(package::ByteView bytes) const {
-    if (descriptor < 0)
+/// Writes all bytes; false, with errno set, where that fails.
+static bool writeAll(int descriptor, package::ByteView bytes) {
+  uint64_t done = 0;
+  while (done < bytes.size()) {
+    ssize_t count =
+        ::write(descriptor, bytes.data() + done, bytes.size() - done);
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
       return false;
-    uint64_t done = 0;
-    while (done < bytes.size()) {
-      ssize_t count =
-          ::write(descriptor, bytes.data() + done, bytes.size() - done);
-      if (count < 0 && errno == EINTR)
-        continue;
-      if (count < 0)
-        return false;
-      done += static_cast<uint64_t>(count);
-    }
-    return true;
+    done += static_cast<uint64_t>(count);
   }
-  std::string path() const {
-    return "/proc/self/fd/" + std::to_string(descriptor);
-  }
+  return true;
+}
 
-private:
-  int descriptor;
-};
-} // namespace
+MemoryFile::MemoryFile(package::ByteView bytes, const std::string &where)
+    : descriptor(::memfd_create("transmamba-code", MFD_CLOEXEC)) {
+  if (descriptor >= 0 && writeAll(descriptor, bytes))
+    return;
+  std::string reason = std::strerror(errno);
+  if (descriptor >= 0)
+    ::close(descriptor);
+  throw Failure(TM_DEVICE_ERROR, where,
+                "the CPU code cannot be put into a memory file: " + reason);
+}
 
-SharedObject::SharedObject(package::ByteView bytes, const std::string &where) {
+MemoryFile::~MemoryFile() { ::close(descriptor); }
+
+std::string MemoryFile::path() const {
+  return "/proc/self/fd/" + std::to_string(descriptor);
+}
+
+/// `bytes`, once they have passed checkElf.
+static package::ByteView checkedObject(package::ByteView bytes,
+                                       const std::string &where) {
   std::string reason = checkElf(bytes, hostMachine);
   if (!reason.empty())
     throw Failure(TM_BAD_PACKAGE, where, "the CPU code " + reason);
-  MemoryFile file;
-  if (!file.write(bytes))
-    throw Failure(TM_DEVICE_ERROR, where,
-                  std::string("the CPU code cannot be put into a memory "
-                              "file: ") +
-                      std::strerror(errno));
+  return bytes;
+}
+
+SharedObject::SharedObject(package::ByteView bytes, const std::string &where)
+    : file(checkedObject(bytes, where), where) {
   handle = ::dlopen(file.path().c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     const char *message = ::dlerror();

@@ -13,6 +13,22 @@
 
 namespace transmamba::runtime {
 
+/// An anonymous file in memory.
+class MemoryFile {
+public:
+  /// Makes a file of `bytes`; `where` is named in errors. Throws Failure.
+  MemoryFile(package::ByteView bytes, const std::string &where);
+  MemoryFile(const MemoryFile &) = delete;
+  MemoryFile &operator=(const MemoryFile &) = delete;
+  ~MemoryFile();
+
+  /// A path under which the file can be opened.
+  std::string path() const;
+
+private:
+  int descriptor;
+};
+
 /// A shared object that was loaded from memory, through an anonymous file.
 class SharedObject {
 public:
@@ -26,6 +42,9 @@ public:
   void *find(const std::string &symbol) const;
 
 private:
+  /// Open as long as the object is loaded: the dynamic linker takes two objects
+  /// with the same path for one, and the path is the number of the descriptor.
+  MemoryFile file;
   void *handle = nullptr;
 };
 

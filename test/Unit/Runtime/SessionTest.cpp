@@ -163,6 +163,22 @@ TEST_F(SessionTest, SessionsDoNotShareState) {
   EXPECT_EQ(sums, Floats{4});
 }
 
+/// The dynamic linker knows objects by their path, and theirs is the number of
+/// a file descriptor.
+TEST_F(SessionTest, PackagesDoNotShareCode) {
+  std::string otherPath = directory.file("other.tmpkg");
+  ASSERT_FALSE(writeTestPackage(otherPath, testManifest(),
+                                readFile(TRANSMAMBA_OTHER_TEST_KERNELS)));
+  PackageHandle other = openPackage(otherPath);
+  SessionHandle a = session(1);
+  SessionHandle b = createSession(other, device, 1);
+  ASSERT_TRUE(b) << tm_last_error();
+  ASSERT_EQ(prefill(a.get(), {8}, {1}, sums), TM_OK);
+  EXPECT_EQ(sums, Floats{4});
+  ASSERT_EQ(prefill(b.get(), {8}, {1}, sums), TM_OK);
+  EXPECT_EQ(sums, Floats{40});
+}
+
 TEST_F(SessionTest, HandlesMayBeReleasedInAnyOrder) {
   SessionHandle s = session(1);
   package.reset();
