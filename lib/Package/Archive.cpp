@@ -1,6 +1,6 @@
 //===- Archive.cpp - The zip records of a package --------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

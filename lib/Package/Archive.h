@@ -1,6 +1,6 @@
 //===- Archive.h - The zip records of a package ----------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

@@ -1,6 +1,6 @@
 //===- AtomicFile.cpp - Files that appear when complete --------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- AtomicFile.h - Files that appear when complete ----------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

@@ -1,6 +1,6 @@
 //===- Bytes.cpp - Mapped files --------------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Checksum.cpp - XXH3-64 ----------------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

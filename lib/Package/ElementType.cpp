@@ -1,6 +1,6 @@
 //===- ElementType.cpp - Element types of tensors --------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Expression.cpp - Symbolic sizes -------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

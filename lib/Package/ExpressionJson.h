@@ -1,6 +1,6 @@
 //===- ExpressionJson.h - Expressions in manifests -------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

@@ -1,6 +1,6 @@
 //===- Json.h - Strict reading of JSON -------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

@@ -1,6 +1,6 @@
 //===- ManifestNames.h - How enumerations read in a manifest ---*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

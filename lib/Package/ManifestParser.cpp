@@ -1,6 +1,6 @@
 //===- ManifestParser.cpp - JSON to manifest -------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

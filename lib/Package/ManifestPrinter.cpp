@@ -1,6 +1,6 @@
 //===- ManifestPrinter.cpp - Manifest to JSON ------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Npy.cpp - NumPy array files -----------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

@@ -1,6 +1,6 @@
 //===- PackageReader.cpp - Opening packages --------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- PackageWriter.cpp - Writing packages --------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- CpuDevice.cpp - Running packages on the processor -------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- CpuFeatures.h - What the processor can run --------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- CudaApi.h - The part of the CUDA driver that is used ----*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

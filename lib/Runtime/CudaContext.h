@@ -1,6 +1,6 @@
 //===- CudaContext.h - Contexts and memory of GPUs -------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

@@ -1,6 +1,6 @@
 //===- CudaExecutor.cpp - Running plans on a GPU ---------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

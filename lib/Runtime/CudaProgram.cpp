@@ -1,6 +1,6 @@
 //===- CudaProgram.cpp - Packages on a GPU ---------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- CudaProgram.h - Packages on a GPU -----------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Device.cpp - Choosing the variant to run ----------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Elf.cpp - A first look at object files ------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

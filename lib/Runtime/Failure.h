@@ -1,6 +1,6 @@
 //===- Failure.h - Errors inside the runtime -------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

@@ -1,6 +1,6 @@
 //===- HostMemory.cpp - Memory of the processor ----------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- HostMemory.h - Memory of the processor ------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Plan.cpp - An entry point with its sizes ----------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

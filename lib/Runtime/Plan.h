@@ -1,6 +1,6 @@
 //===- Plan.h - An entry point with its sizes ------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

@@ -1,6 +1,6 @@
 //===- Runtime.cpp - The C interface ---------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

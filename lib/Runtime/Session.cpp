@@ -1,6 +1,6 @@
 //===- Session.cpp - A package on a device, with state ---------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Session.h - A package on a device, with state -----------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- SharedObject.cpp - CPU code from memory -----------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- ThreadPool.cpp - Running a grid on the processor --------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- ThreadPool.h - Running a grid on the processor ----------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- JsonReport.cpp - A package for programs -----------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

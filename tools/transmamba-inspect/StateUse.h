@@ -1,6 +1,6 @@
 //===- StateUse.h - Memory of a model's state ------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Table.h - Columns of text -------------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- TextReport.cpp - A package for people -------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

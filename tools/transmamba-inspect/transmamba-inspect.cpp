@@ -1,6 +1,6 @@
 //===- transmamba-inspect.cpp - Looking into packages ----------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

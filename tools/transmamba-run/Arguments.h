@@ -1,6 +1,6 @@
 //===- Arguments.h - Tensors on the command line ---------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

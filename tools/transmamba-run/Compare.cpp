@@ -1,6 +1,6 @@
 //===- Compare.cpp - Results against expectations --------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

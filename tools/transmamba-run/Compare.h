@@ -1,6 +1,6 @@
 //===- Compare.h - Results against expectations ----------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Failure.h - How the tool ends ---------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Generate.h - Text from byte-level models ----------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- Model.cpp - A package on a device -----------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

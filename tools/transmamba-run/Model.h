@@ -1,6 +1,6 @@
 //===- Model.h - A package on a device -------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

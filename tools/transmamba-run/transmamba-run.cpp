@@ -1,6 +1,6 @@
 //===- transmamba-run.cpp - Running packages -------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

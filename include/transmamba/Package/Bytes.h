@@ -1,6 +1,6 @@
 //===- Bytes.h - Views of memory and mapped files --------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- CheckedMath.h - 64-bit arithmetic that cannot wrap ------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

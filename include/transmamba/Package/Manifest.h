@@ -1,6 +1,6 @@
 //===- Manifest.h - What a package says about itself -----------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

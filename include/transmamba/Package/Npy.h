@@ -1,6 +1,6 @@
 //===- Npy.h - NumPy array files -------------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- PackageReader.h - Opening packages ----------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

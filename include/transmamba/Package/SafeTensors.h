@@ -1,6 +1,6 @@
 //===- SafeTensors.h - Reading safetensors files ---------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

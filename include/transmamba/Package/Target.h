@@ -1,6 +1,6 @@
 //===- Target.h - What a variant was compiled for --------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

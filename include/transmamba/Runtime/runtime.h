@@ -1,6 +1,6 @@
 /*===- runtime.h - Running packages -----------------------------*- C -*-===*\
 |*                                                                          *|
-|* Part of the TransMamba compiler.                                         *|
+|* Part of the TransMamba compiler. See LICENSE.                            *|
 |*                                                                          *|
 |*===----------------------------------------------------------------------===*|
 |*                                                                          *|
@@ -70,10 +70,12 @@ enum {
   /* The package has nothing that this machine or device can run. */
   TM_UNSUPPORTED = 3,
   TM_OUT_OF_MEMORY = 4,
-  /* The device or its driver has failed. The session cannot be used any more. */
+  /* The device or its driver has failed. The session cannot be used any more.
+   */
   TM_DEVICE_ERROR = 5,
   /* The call does not fit the state of the session, such as a decode before a
-   * prefill or beyond the model's longest sequence. The session is as before. */
+   * prefill or beyond the model's longest sequence. The session is as before.
+   */
   TM_BAD_STATE = 6,
   TM_INTERNAL_ERROR = 7
 };
@@ -129,8 +131,8 @@ TM_API const char *tm_package_manifest(const tm_package *package);
 \*===----------------------------------------------------------------------===*/
 
 /* How many devices there are: the processor is device 0, named "cpu", then the
- * GPUs, "cuda:0" and so on. Without an NVIDIA driver there are no GPUs, which is
- * not an error. */
+ * GPUs, "cuda:0" and so on. Without an NVIDIA driver there are no GPUs, which
+ * is not an error. */
 TM_API size_t tm_device_count(void);
 /* Name and one line of description of device `index`. The strings live as long
  * as the process. */
@@ -159,8 +161,8 @@ TM_API const char *tm_device_description(const tm_device *device);
 \*===----------------------------------------------------------------------===*/
 
 typedef enum tm_session_flag {
-  /* Launch the commands one by one; otherwise a GPU replays them as a CUDA graph
-   * from the second call with the same sizes on. */
+  /* Launch the commands one by one; otherwise a GPU replays them as a CUDA
+   * graph from the second call with the same sizes on. */
   TM_SESSION_NO_GRAPHS = 1,
   /* For debugging: before each call fill the scratch arena and the outputs with
    * 0xff bytes (NaN in every floating-point type, -1 in every integer type), so
@@ -224,9 +226,9 @@ TM_API tm_status tm_session_invoke(tm_session *session, const char *entry,
                                    size_t output_count);
 
 /* Type, rank and shape of the output `name` for inputs of the given shapes (the
- * data of `inputs` is not looked at). Fills everything of `output` but `data`. */
-TM_API tm_status tm_session_output_shape(tm_session *session,
-                                         const char *entry,
+ * data of `inputs` is not looked at). Fills everything of `output` but `data`.
+ */
+TM_API tm_status tm_session_output_shape(tm_session *session, const char *entry,
                                          const tm_tensor *inputs,
                                          size_t input_count, const char *name,
                                          tm_tensor *output);
@@ -244,9 +246,8 @@ TM_API tm_status tm_session_describe_state(const tm_session *session,
 /* Copies the state `name` to or from `data`, which has `size` bytes, exactly
  * those of the state. Writing is for tests and for restoring what was read; it
  * does not move positions. */
-TM_API tm_status tm_session_read_state(tm_session *session,
-                                       const char *name, void *data,
-                                       size_t size);
+TM_API tm_status tm_session_read_state(tm_session *session, const char *name,
+                                       void *data, size_t size);
 TM_API tm_status tm_session_write_state(tm_session *session, const char *name,
                                         const void *data, size_t size);
 

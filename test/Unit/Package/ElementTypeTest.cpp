@@ -1,6 +1,6 @@
 //===- ElementTypeTest.cpp - Element types ---------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

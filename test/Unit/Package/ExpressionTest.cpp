@@ -1,6 +1,6 @@
 //===- ExpressionTest.cpp - Symbolic sizes ---------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

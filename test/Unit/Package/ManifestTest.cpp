@@ -1,6 +1,6 @@
 //===- ManifestTest.cpp - What a manifest must satisfy ---------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

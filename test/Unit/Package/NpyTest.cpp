@@ -1,6 +1,6 @@
 //===- NpyTest.cpp - NumPy array files -------------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- PackageTest.cpp - Writing and opening packages ----------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- SafeTensorsTest.cpp - Reading safetensors files ---------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

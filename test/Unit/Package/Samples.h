@@ -1,6 +1,6 @@
 //===- Samples.h - Small packages for tests --------------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- CudaTest.cpp - The GPU side, without a GPU --------------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

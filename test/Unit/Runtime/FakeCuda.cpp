@@ -1,6 +1,6 @@
 //===- FakeCuda.cpp - A CUDA driver that runs on the processor -*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

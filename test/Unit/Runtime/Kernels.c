@@ -1,6 +1,6 @@
 /*===- Kernels.c - CPU kernels of the test package ----------------*- C -*-===*\
 |*                                                                          *|
-|* Part of the TransMamba compiler.                                         *|
+|* Part of the TransMamba compiler. See LICENSE.                            *|
 |*                                                                          *|
 |*===----------------------------------------------------------------------===*|
 |*                                                                          *|

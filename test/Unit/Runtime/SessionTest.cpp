@@ -1,6 +1,6 @@
 //===- SessionTest.cpp - Running plans on the processor --------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- TestPackage.h - A package of hand-written kernels -------*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //

@@ -1,6 +1,6 @@
 //===- ToolTest.cpp - transmamba-run and transmamba-inspect ----*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,6 +1,6 @@
 //===- MakePackages.cpp - Packages for a machine with a GPU ----*- C++ -*-===//
 //
-// Part of the TransMamba compiler.
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 //
