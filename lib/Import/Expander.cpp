@@ -105,7 +105,7 @@ FailureOr<int64_t> Expander::evaluateInteger(const JsonNode &node) {
   if (failed(value))
     return failure();
   if (!value->isInteger)
-    return error(node) << "must be an integer, not "
+    return error(node) << "must be an integer, not the float "
                        << printNumber(value->real);
   return value->integer;
 }
