@@ -109,8 +109,9 @@ Compilation::finish(Phase phase, StringRef target, StringRef extension,
       file.clear_error();
     }
     if (error)
-      return mlir::emitError(UnknownLoc::get(source.getContext()))
-             << "cannot write " << path << ": " << error.message();
+      return mlir::emitError(
+                 FileLineColLoc::get(source.getContext(), path, 0, 0))
+             << "cannot be written: " << error.message();
   }
   phaseStart = Clock::now();
   return options.stopAfter == phase;
@@ -146,8 +147,7 @@ LogicalResult Compilation::describeStates(func::FuncOp entry) {
     RankedTensorType tensor = layout.getTensorType(state);
     if (!tensor)
       return entry.emitError("state '")
-             << name.getValue()
-             << "' has no capacity: the module needs '"
+             << name.getValue() << "' has no capacity: the module needs '"
              << TransMambaDialect::kScheduleAttr << "' or '"
              << TransMambaDialect::kMaxSequenceAttr << "'";
     package::State description;
@@ -161,8 +161,8 @@ LogicalResult Compilation::describeStates(func::FuncOp entry) {
       // B x 2 x H x capacity x D
       description.sequenceDim = 3;
     } else {
-      description.kind = isa<SSMStateType>(argument.getType()) ? "ssm_state"
-                                                               : "conv_window";
+      description.kind =
+          isa<SSMStateType>(argument.getType()) ? "ssm_state" : "conv_window";
     }
     auto [it, inserted] = plans.states.try_emplace(
         description.name, result.manifest.states.size());
@@ -182,8 +182,8 @@ LogicalResult Compilation::describeStates(func::FuncOp entry) {
 
 LogicalResult Compilation::describeModel(ModuleOp module) {
   package::Manifest &manifest = result.manifest;
-  manifest.producer =
-      "transmamba-compile " TRANSMAMBA_VERSION " (LLVM " LLVM_VERSION_STRING ")";
+  manifest.producer = "transmamba-compile " TRANSMAMBA_VERSION
+                      " (LLVM " LLVM_VERSION_STRING ")";
   package::ModelInfo &model = manifest.model;
   auto integer = [&](StringRef name, int64_t otherwise) {
     auto attribute = module->getAttrOfType<IntegerAttr>(name);
@@ -239,9 +239,8 @@ LogicalResult Compilation::describeModel(ModuleOp module) {
   }
   for (auto &[index, layer] : layers)
     model.layers.push_back(layer);
-  llvm::sort(model.layers, [](const auto &a, const auto &b) {
-    return a.index < b.index;
-  });
+  llvm::sort(model.layers,
+             [](const auto &a, const auto &b) { return a.index < b.index; });
   return success();
 }
 
@@ -252,9 +251,8 @@ LogicalResult Compilation::describeModel(ModuleOp module) {
 FailureOr<bool> Compilation::compileCpu(ModuleOp module,
                                         const CompileTarget &target,
                                         package::Variant &variant) {
-  if (failed(runPasses(module, [&](OpPassManager &pm) {
-        populateCpuKernels(pm, target);
-      })))
+  if (failed(runPasses(
+          module, [&](OpPassManager &pm) { populateCpuKernels(pm, target); })))
     return failure();
   FailureOr<bool> last = finish(Phase::Cpu, variant.target, module);
   if (failed(last) || *last)
@@ -286,8 +284,7 @@ FailureOr<bool> Compilation::compileCpu(ModuleOp module,
     result.binary.assign(bytes.begin(), bytes.end());
     return last;
   }
-  variant.object =
-      ("code/cpu-" + getCpuLevelName(target.level) + ".so").str();
+  variant.object = ("code/cpu-" + getCpuLevelName(target.level) + ".so").str();
   result.code.push_back(
       package::Blob::fromString(variant.object, std::move(bytes)));
   return false;
@@ -313,8 +310,7 @@ FailureOr<bool> Compilation::compileGpu(ModuleOp module,
   NvptxOptions nvptx;
   nvptx.chip = target.chip;
   nvptx.ptxas = options.stopAfter == Phase::Ptx ? "none" : options.ptxas;
-  FailureOr<GpuBinary> binary =
-      compileGpuModule(*gpuModules.begin(), nvptx);
+  FailureOr<GpuBinary> binary = compileGpuModule(*gpuModules.begin(), nvptx);
   if (failed(binary))
     return failure();
   last = finish(Phase::Ptx, variant.target, "ptx",
@@ -345,8 +341,8 @@ FailureOr<bool> Compilation::compileGpu(ModuleOp module,
   llvm::StringMap<const KernelResources *> resources;
   for (const KernelResources &kernel : binary->kernels) {
     resources[kernel.name] = &kernel;
-    variant.kernels.push_back({kernel.name, kernel.registers,
-                               kernel.sharedBytes, kernel.spillBytes});
+    variant.kernels.push_back(
+        {kernel.name, kernel.registers, kernel.sharedBytes, kernel.spillBytes});
   }
   for (package::EntryPoint &entry : variant.entries)
     for (package::Command &command : entry.commands) {
@@ -364,9 +360,8 @@ FailureOr<bool> Compilation::compileTarget(ModuleOp linalgModule,
   OwningOpRef<ModuleOp> module = linalgModule.clone();
   package::Variant variant;
   variant.target = target.getName();
-  if (failed(runPasses(*module, [&](OpPassManager &pm) {
-        populateDispatch(pm, target);
-      })))
+  if (failed(runPasses(
+          *module, [&](OpPassManager &pm) { populateDispatch(pm, target); })))
     return failure();
   for (auto function : module->getOps<func::FuncOp>()) {
     if (!function->hasAttr(TransMambaDialect::kEntryAttr))
@@ -416,7 +411,8 @@ FailureOr<CompiledModel> Compilation::run() {
   // entry point reads are not.
   llvm::StringSet<> used;
   module->walk([&](GetParameterOp op) { used.insert(op.getName()); });
-  for (auto parameter : llvm::make_early_inc_range(module->getOps<ParameterOp>()))
+  for (auto parameter :
+       llvm::make_early_inc_range(module->getOps<ParameterOp>()))
     if (used.contains(parameter.getSymName())) {
       plans.parameters[parameter.getSymName()] = result.parameters.size();
       result.parameters.push_back(parameter);
@@ -460,7 +456,8 @@ LogicalResult transmamba::writeModelPackage(CompiledModel &model,
   package::Error error =
       package::writePackage(path.str(), std::move(manifest), blobs);
   if (error)
-    return mlir::emitError(UnknownLoc::get(model.module->getContext()))
-           << error.where() << ": " << error.what();
+    return mlir::emitError(FileLineColLoc::get(model.module->getContext(),
+                                               error.where(), 0, 0))
+           << error.what();
   return success();
 }

@@ -44,9 +44,9 @@ static constexpr PhaseInfo phases[] = {
 ArrayRef<PhaseInfo> transmamba::getPhases() { return phases; }
 
 StringRef transmamba::getPhaseName(Phase phase) {
-  return llvm::find_if(phases, [&](const PhaseInfo &info) {
-           return info.phase == phase;
-         })->name;
+  return llvm::find_if(
+             phases, [&](const PhaseInfo &info) { return info.phase == phase; })
+      ->name;
 }
 
 std::optional<Phase> transmamba::parsePhase(StringRef name) {
@@ -57,8 +57,8 @@ std::optional<Phase> transmamba::parsePhase(StringRef name) {
   return it->phase;
 }
 
-static constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral>
-    targets[] = {
+static constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> targets[] =
+    {
         {"cpu", "x86-64-v3 (AVX2, FMA): the default"},
         {"cpu:x86-64-v2", "processors without AVX2"},
         {"cpu:x86-64-v3", "AVX2 and FMA"},
@@ -192,13 +192,11 @@ struct ToGpuOptions : public PassPipelineOptions<ToGpuOptions> {
   Option<Format> format{
       *this, "format", llvm::cl::desc("Contents of the gpu.binary"),
       llvm::cl::init(Format::Ptx),
-      llvm::cl::values(clEnumValN(Format::Ptx, "isa", "PTX"),
-                       clEnumValN(Format::Cubin, "bin",
-                                  "machine code; needs ptxas"))};
+      llvm::cl::values(
+          clEnumValN(Format::Ptx, "isa", "PTX"),
+          clEnumValN(Format::Cubin, "bin", "machine code; needs ptxas"))};
 
-  StringRef chipName() const {
-    return chip == Chip::SM80 ? "sm_80" : "sm_90a";
-  }
+  StringRef chipName() const { return chip == Chip::SM80 ? "sm_80" : "sm_90a"; }
 };
 } // namespace
 

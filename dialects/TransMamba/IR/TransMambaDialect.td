@@ -67,6 +67,10 @@ def TransMamba_Dialect : Dialect {
     static constexpr llvm::StringLiteral kParameterAttr =
         "transmamba.parameter";
 
+    /// What a profile calls the kernel that a workgroup loop becomes.
+    static constexpr llvm::StringLiteral kKernelNameAttr =
+        "transmamba.kernel_name";
+
     /// Marks an outlined kernel, one workgroup of a dispatch.
     static constexpr llvm::StringLiteral kKernelAttr = "transmamba.kernel";
   }];

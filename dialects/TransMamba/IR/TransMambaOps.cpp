@@ -41,10 +41,10 @@ static SmallVector<OpFoldResult> shapeLike(OpBuilder &builder, Location loc,
   auto type = cast<RankedTensorType>(result.getType());
   SmallVector<OpFoldResult> sizes;
   for (int64_t dim = 0; dim < type.getRank(); ++dim)
-    sizes.push_back(type.isDynamicDim(dim)
-                        ? tensor::getMixedSize(builder, loc, source, dim)
-                        : OpFoldResult(builder.getIndexAttr(
-                              type.getDimSize(dim))));
+    sizes.push_back(
+        type.isDynamicDim(dim)
+            ? tensor::getMixedSize(builder, loc, source, dim)
+            : OpFoldResult(builder.getIndexAttr(type.getDimSize(dim))));
   return sizes;
 }
 
@@ -99,10 +99,9 @@ REIFY_LIKE(SelectReadingOp, getAttention())
 // Symbol users
 //===----------------------------------------------------------------------===//
 
-LogicalResult
-GetParameterOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto parameter = symbols.lookupNearestSymbolFrom<ParameterOp>(
-      *this, getNameAttr());
+LogicalResult GetParameterOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto parameter =
+      symbols.lookupNearestSymbolFrom<ParameterOp>(*this, getNameAttr());
   if (!parameter)
     return emitOpError("(C1) there is no transmamba.parameter @") << getName();
   if (parameter.getType() != getType())

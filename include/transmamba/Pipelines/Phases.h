@@ -5,7 +5,8 @@
 //===----------------------------------------------------------------------===//
 //
 // docs/phases.md says what the IR looks like after each phase. The driver, the
-// pipelines of transmamba-opt and bindings all call the functions declared here.
+// pipelines of transmamba-opt and bindings all call the functions declared
+// here.
 //
 //===----------------------------------------------------------------------===//
 

@@ -29,16 +29,13 @@ namespace transmamba {
 using namespace mlir;
 using namespace transmamba;
 
-/// The name that the tiling passes gave to a workgroup loop.
-static constexpr llvm::StringLiteral kKernelNameAttr =
-    "transmamba.kernel_name";
-
 //===----------------------------------------------------------------------===//
 // Copies become loops
 //===----------------------------------------------------------------------===//
 
 // memref.copy %a, %b
-//   -> scf.forall (%i, %j) in (%size0, %size1) { memref.copy %a[%i, %j], %b[%i, %j] }
+//   -> scf.forall (%i, %j) in (%size0, %size1) { memref.copy %a[%i, %j], %b[%i,
+//   %j] }
 static void loopOverCopy(memref::CopyOp copy, RewriterBase &rewriter) {
   rewriter.setInsertionPoint(copy);
   Location loc = copy.getLoc();
@@ -70,7 +67,8 @@ static void loopOverCopy(memref::CopyOp copy, RewriterBase &rewriter) {
         memref::CopyOp::create(builder, loc, source, slice(copy.getTarget()));
         scf::InParallelOp::create(builder, loc);
       });
-  loop->setAttr(kKernelNameAttr, rewriter.getStringAttr("copy"));
+  loop->setAttr(TransMambaDialect::kKernelNameAttr,
+                rewriter.getStringAttr("copy"));
   rewriter.eraseOp(copy);
 }
 
@@ -146,7 +144,8 @@ Value KernelBuilder::passPointer(Value buffer) {
   if (!argument) {
     operands.push_back(buffer);
     argument = kernel.getBody().front().addArgument(
-        MemRefType::get({}, cast<MemRefType>(buffer.getType()).getElementType()),
+        MemRefType::get({},
+                        cast<MemRefType>(buffer.getType()).getElementType()),
         loop.getLoc());
   }
   return argument;
@@ -204,8 +203,8 @@ FailureOr<Value> KernelBuilder::materialize(Value value) {
       return view;
     }
   Operation *op = value.getDefiningOp();
-  bool isView = op && isa<ViewLikeOpInterface>(op) &&
-                isa<MemRefType>(value.getType());
+  bool isView =
+      op && isa<ViewLikeOpInterface>(op) && isa<MemRefType>(value.getType());
   if (op && (op->hasTrait<OpTrait::ConstantLike>() || isView)) {
     for (Value operand : op->getOperands())
       if (failed(materialize(operand)))
@@ -312,7 +311,8 @@ func::FuncOp KernelBuilder::build() {
 }
 
 // memref.alloc(%n) : memref<?x64xf32>, %n <= 32
-//   -> memref.alloca() : memref<32x64xf32> at the start of the kernel, and a view of %n rows
+//   -> memref.alloca() : memref<32x64xf32> at the start of the kernel, and a
+//   view of %n rows
 LogicalResult KernelBuilder::boundScratch() {
   SmallVector<memref::AllocOp> allocs;
   kernel.walk([&](memref::AllocOp op) { allocs.push_back(op); });
@@ -426,7 +426,8 @@ LogicalResult OutlineKernelsPass::outlineEntry(func::FuncOp entry) {
         return op.emitError("work that is not in a workgroup loop");
       continue;
     }
-    auto nameAttr = loop->getAttrOfType<StringAttr>(kKernelNameAttr);
+    auto nameAttr =
+        loop->getAttrOfType<StringAttr>(TransMambaDialect::kKernelNameAttr);
     rewriter.setInsertionPoint(loop);
     KernelBuilder kernelBuilder(loop, rewriter);
     func::FuncOp kernel = kernelBuilder.build();

@@ -107,7 +107,9 @@ static SmallVector<int64_t> contractionTiles(linalg::LinalgOp op, int64_t rows,
   SmallVector<int64_t> tiles(op.getNumLoops(), 0);
   SmallVector<unsigned> loops = outputLoops(op);
   for (auto [depth, loop] : llvm::enumerate(llvm::reverse(loops)))
-    tiles[loop] = clampTile(depth == 0 ? columns : depth == 1 ? rows : 1,
+    tiles[loop] = clampTile(depth == 0   ? columns
+                            : depth == 1 ? rows
+                                         : 1,
                             ranges[loop]);
   return tiles;
 }
@@ -122,8 +124,7 @@ static SmallVector<int64_t> rowTiles(linalg::LinalgOp op, int64_t elements) {
     if (iterator == utils::IteratorType::reduction &&
         !ShapedType::isDynamic(range))
       budget = std::max<int64_t>(budget / std::max<int64_t>(range, 1), 1);
-  for (auto [depth, loop] :
-       llvm::enumerate(llvm::reverse(outputLoops(op)))) {
+  for (auto [depth, loop] : llvm::enumerate(llvm::reverse(outputLoops(op)))) {
     int64_t range = ranges[loop];
     // Rows stay whole, so that a reduction over them can move along.
     bool whole = depth == 0 && !ShapedType::isDynamic(range) &&
@@ -211,8 +212,7 @@ LogicalResult TileToWorkgroupsPass::tileGroup(IRRewriter &rewriter,
   linalg::LinalgOp root = group.root;
   std::string name = kernelName(group);
   scf::SCFTileAndFuseOptions options;
-  options.tilingOptions.setLoopType(
-      scf::SCFTilingOptions::LoopType::ForallOp);
+  options.tilingOptions.setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
   SmallVector<int64_t> tiles = group.tileSizes;
   // A loop is needed even where one tile covers everything: it is the kernel.
   if (llvm::all_of(tiles, [](int64_t tile) { return tile == 0; })) {
@@ -227,8 +227,8 @@ LogicalResult TileToWorkgroupsPass::tileGroup(IRRewriter &rewriter,
       getAsIndexOpFoldResult(rewriter.getContext(), tiles);
   options.tilingOptions.setTileSizes(sizes);
   options.setFusionControlFn(
-      [&](tensor::ExtractSliceOp, OpResult producer, bool)
-          -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
+      [&](tensor::ExtractSliceOp, OpResult producer,
+          bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
         Operation *op = producer.getOwner();
         // A constant costs nothing to write again.
         if (!isa<linalg::FillOp>(op) && !group.producers.contains(op))
@@ -243,7 +243,8 @@ LogicalResult TileToWorkgroupsPass::tileGroup(IRRewriter &rewriter,
   if (failed(result))
     return root.emitError("cannot be tiled into workgroups");
   for (LoopLikeOpInterface loop : result->loops)
-    loop->setAttr("transmamba.kernel_name", rewriter.getStringAttr(name));
+    loop->setAttr(TransMambaDialect::kKernelNameAttr,
+                  rewriter.getStringAttr(name));
   for (OpResult value : root->getResults())
     rewriter.replaceAllUsesWith(value, result->replacements.lookup(value));
   rewriter.eraseOp(root);

@@ -303,6 +303,7 @@ Value transmamba::emitAttention(TileBuilder &tile, const AttentionShape &shape,
   if (kernel.point && !kernel.positions)
     queries = tile.min(tokens, tile.constant(*kernel.point));
   return tile.forall(
+      "attention",
       {batch, tile.constant(heads), tile.ceilDiv(queries, shape.queryBlock)},
       init, body)[0];
 }

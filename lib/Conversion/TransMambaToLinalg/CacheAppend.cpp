@@ -58,7 +58,8 @@ Value transmamba::emitCacheAppend(TileBuilder &tile, const TileSizes &sizes,
   // Without positions nothing beyond the capacity can be appended.
   Index appended =
       append.positions ? tokens : tile.min(tokens, tile.constant(capacity));
-  return tile.forall({tile.dim(append.k, 0), tile.constant(heads),
+  return tile.forall("append_kv",
+                     {tile.dim(append.k, 0), tile.constant(heads),
                       tile.ceilDiv(appended, sizes.tokenBlock)},
                      append.cache, body)[0];
 }

@@ -200,8 +200,8 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
           row, channel, outputs[1]));
       return stores;
     };
-    ResultRange results =
-        tile.forall({conv.batch, channelBlocks}, {output, window}, body);
+    ResultRange results = tile.forall(
+        "causal_conv1d", {conv.batch, channelBlocks}, {output, window}, body);
     output = results[0];
     window = results[1];
   } else {
@@ -216,6 +216,7 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
           conv.emitOutputs(inputs, row, channel, first, count, outputs[0])};
     };
     output = tile.forall(
+        "causal_conv1d",
         {conv.batch, channelBlocks, tile.ceilDiv(conv.tokens, conv.block)},
         output, outputBody)[0];
     auto windowBody = [&](ValueRange point, ValueRange outputs) {
@@ -226,7 +227,8 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
           conv.storeWindow(tile.rows(inputs, zero, tile.constant(conv.history)),
                            row, channel, outputs[0])};
     };
-    window = tile.forall({conv.batch, channelBlocks}, window, windowBody)[0];
+    window = tile.forall("conv_window", {conv.batch, channelBlocks}, window,
+                         windowBody)[0];
   }
   rewriter.replaceOp(op, {output, window});
   if (activate)

@@ -43,7 +43,7 @@ Value transmamba::emitRope(TileBuilder &tile, const TileSizes &sizes,
     }
     return SmallVector<TileStore>{{y, outputs[0], blockOffsets, blockSizes}};
   };
-  return tile.forall({dims[0], tile.ceilDiv(tokens, sizes.tokenBlock)},
+  return tile.forall("rope", {dims[0], tile.ceilDiv(tokens, sizes.tokenBlock)},
                      tile.empty(dims, elementOf(input)), body)[0];
 }
 

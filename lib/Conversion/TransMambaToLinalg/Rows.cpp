@@ -47,8 +47,8 @@ struct LowerEmbedding final : TransMambaPattern<EmbeddingOp> {
       return SmallVector<TileStore>{{y, outputs[0], offsets, sizes}};
     };
     rewriter.replaceOp(
-        op,
-        tile.forall({tile.dim(tokens, 0), tile.dim(tokens, 1)}, init, body));
+        op, tile.forall("embedding", {tile.dim(tokens, 0), tile.dim(tokens, 1)},
+                        init, body));
     return success();
   }
 };
@@ -78,7 +78,7 @@ struct LowerLastToken final : TransMambaPattern<LastTokenOp> {
     };
     Value init =
         tile.empty(ArrayRef<Index>{dims[0], dims[2]}, elementOf(input));
-    rewriter.replaceOp(op, tile.forall(dims[0], init, body));
+    rewriter.replaceOp(op, tile.forall("last_token", dims[0], init, body));
     return success();
   }
 };

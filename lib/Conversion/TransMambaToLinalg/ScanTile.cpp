@@ -45,9 +45,12 @@ private:
   Value dtTile(Index first, Index count);
   /// s_i = sum_{j <= i} dt_j
   Value sums(Value dt);
-  /// The last of the sums, as a tensor without dimensions.
-  Value last(Value sums);
-  Value decayState(Value sums, Value dt, Value k, Value v, Value state);
+  /// exp(A s_i)
+  Value factors(Value sums);
+  /// The last element, as a tensor without dimensions.
+  Value last(Value perToken);
+  Value decayState(Value sums, Value factors, Value dt, Value k, Value v,
+                   Value state);
   /// exp(A x)
   Value decay(Value x) { return tile.exp(tile.mulf(a, x)); }
 
@@ -112,18 +115,23 @@ Value HeadScan::sums(Value dt) {
       });
 }
 
-Value HeadScan::last(Value sums) {
-  return tile.slice(sums, tile.constant(shape.chunk - 1), tile.constant(1),
+Value HeadScan::factors(Value sums) {
+  return tile.pointwise(sums, {}, tile.scratch(shape.chunk, f32),
+                        [&](ValueRange args) { return decay(args[0]); });
+}
+
+Value HeadScan::last(Value perToken) {
+  return tile.slice(perToken, tile.constant(shape.chunk - 1), tile.constant(1),
                     ArrayRef<int64_t>());
 }
 
 // h' = exp(A s) h + sum_j k_j exp(A (s - s_j)) dt_j v_j^T
-Value HeadScan::decayState(Value sums, Value dt, Value k, Value v,
-                           Value state) {
-  AffineMap byRow = tile.map(2, {0}), scalar = tile.map(2, {});
-  Value total = last(sums);
+Value HeadScan::decayState(Value sums, Value factors, Value dt, Value k,
+                           Value v, Value state) {
+  AffineMap byRow = tile.map(2, {0});
   Value weights = tile.pointwise(
-      {sums, dt, total}, {tile.map(1, {0}), tile.map(1, {0}), tile.map(1, {})},
+      {sums, dt, last(sums)},
+      {tile.map(1, {0}), tile.map(1, {0}), tile.map(1, {})},
       tile.scratch(shape.chunk, f32), [&](ValueRange args) {
         return tile.mulf(args[1], decay(tile.subf(args[2], args[0])));
       });
@@ -134,9 +142,9 @@ Value HeadScan::decayState(Value sums, Value dt, Value k, Value v,
       tile.scratch({shape.chunk, shape.columns}, f32), [&](ValueRange args) {
         return tile.mulf(tile.convert(args[0], f32), args[1]);
       });
-  state = tile.update(total, scalar, state, [&](ValueRange args) {
-    return tile.mulf(args[1], decay(args[0]));
-  });
+  state =
+      tile.update(last(factors), tile.map(2, {}), state,
+                  [&](ValueRange args) { return tile.mulf(args[0], args[1]); });
   return tile.contract(k, {2, 0}, weighted, {2, 1}, state);
 }
 
@@ -144,7 +152,8 @@ Value HeadScan::advance(Index first, Index count, Value state) {
   Value k = tile.padRows(keys(kernel.k, first, count), shape.chunk);
   Value v = tile.padRows(values(first, count), shape.chunk);
   Value dt = dtTile(first, count);
-  return decayState(sums(dt), dt, k, v, state);
+  Value sum = sums(dt);
+  return decayState(sum, factors(sum), dt, k, v, state);
 }
 
 std::pair<Value, Value> HeadScan::read(Index first, Index count, Index suffix,
@@ -161,10 +170,8 @@ std::pair<Value, Value> HeadScan::read(Index first, Index count, Index suffix,
   // What the state says: exp(A s_i) q_i h + skip v_i.
   Value out = tile.contract(q, {0, 2}, state, {2, 1},
                             tile.zeros({chunk, shape.columns}, f32));
-  Value factors =
-      tile.pointwise(sum, {}, tile.scratch(chunk, f32),
-                     [&](ValueRange args) { return decay(args[0]); });
-  SmallVector<Value> ins = {factors};
+  Value factor = factors(sum);
+  SmallVector<Value> ins = {factor};
   if (skip)
     ins.push_back(v);
   out = tile.update(ins, {byRow, identity}, out, [&](ValueRange args) {
@@ -196,7 +203,7 @@ std::pair<Value, Value> HeadScan::read(Index first, Index count, Index suffix,
     valid = tile.pointwise(valid, {}, tile.rows(y, place, count),
                            [](ValueRange args) { return args[0]; });
   y = tile.insertRows(valid, y, place);
-  return {decayState(sum, dt, k, v, state), y};
+  return {decayState(sum, factor, dt, k, v, state), y};
 }
 
 // h' = exp(A dt) h + dt k v^T
@@ -362,7 +369,8 @@ SmallVector<Value> transmamba::emitScan(TileBuilder &tile,
     outs.push_back(output);
   outs.push_back(state);
   ResultRange results =
-      tile.forall({tile.dim(kernel.v, 0), tile.constant(heads),
+      tile.forall("ssd_scan",
+                  {tile.dim(kernel.v, 0), tile.constant(heads),
                    tile.constant(shape.valueDim / shape.columns)},
                   outs, body);
   return SmallVector<Value>(results);

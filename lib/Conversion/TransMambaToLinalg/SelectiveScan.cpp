@@ -93,7 +93,8 @@ struct LowerSelectiveScan final : TransMambaPattern<SelectiveScanOp> {
           {results[0], outputs[1], stateOffsets, stateSizes}};
     };
     rewriter.replaceOp(
-        op, tile.forall({dims[0], tile.constant(allChannels / channels)},
+        op, tile.forall("selective_scan",
+                        {dims[0], tile.constant(allChannels / channels)},
                         {output, state}, body));
     return success();
   }

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TileBuilder.h"
+#include "TransMamba/IR/TransMambaDialect.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -354,7 +355,7 @@ Value TileBuilder::loopIndex(int64_t dim) {
 //===----------------------------------------------------------------------===//
 
 ResultRange TileBuilder::forall(
-    ArrayRef<Index> grid, ValueRange outputs,
+    StringRef name, ArrayRef<Index> grid, ValueRange outputs,
     function_ref<SmallVector<TileStore>(ValueRange, ValueRange)> body) {
   auto forall = scf::ForallOp::create(
       builder, loc, grid, outputs, /*mapping=*/std::nullopt,
@@ -370,6 +371,8 @@ ResultRange TileBuilder::forall(
                                                 store.sizes, strides);
         }
       });
+  forall->setAttr(TransMambaDialect::kKernelNameAttr,
+                  builder.getStringAttr(name));
   return forall.getResults();
 }
 

@@ -148,10 +148,11 @@ public:
   //===--- Control
   //---------------------------------------------------------===//
 
-  /// One scf.forall: a kernel. The body gets the point of the grid and the
-  /// shared outputs.
+  /// One scf.forall: a kernel, by that name in profiles. The body gets the
+  /// point of the grid and the shared outputs.
   mlir::ResultRange
-  forall(llvm::ArrayRef<Index> grid, mlir::ValueRange outputs,
+  forall(llvm::StringRef name, llvm::ArrayRef<Index> grid,
+         mlir::ValueRange outputs,
          llvm::function_ref<llvm::SmallVector<TileStore>(mlir::ValueRange,
                                                          mlir::ValueRange)>
              body);

@@ -29,10 +29,11 @@ package::Result<unsigned> ArenaPlanner::add(Expression bytes, unsigned first,
       best = &slot;
       continue;
     }
-    bool fits = slot.maxBytes >= maxBytes, bestFits = best->maxBytes >= maxBytes;
+    bool fits = slot.maxBytes >= maxBytes,
+         bestFits = best->maxBytes >= maxBytes;
     if (fits != bestFits ? fits
-                         : fits ? slot.maxBytes < best->maxBytes
-                                : slot.maxBytes > best->maxBytes)
+        : fits           ? slot.maxBytes < best->maxBytes
+                         : slot.maxBytes > best->maxBytes)
       best = &slot;
   }
   if (!best) {

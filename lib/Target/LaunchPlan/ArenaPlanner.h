@@ -6,18 +6,18 @@
 //
 // Buffers of a host program live from the first to the last command that
 // touches them. Their sizes are expressions, so offsets are too: memory is cut
-// into slots, a slot is as large as the largest buffer that ever sits in it, and
-// a buffer takes the free slot that fits it best when the symbols are at their
-// maxima. Two buffers alive at once never share a slot, so the plan is right for
-// every value of the symbols.
+// into slots, a slot is as large as the largest buffer that ever sits in it,
+// and a buffer takes the free slot that fits it best when the symbols are at
+// their maxima. Two buffers alive at once never share a slot, so the plan is
+// right for every value of the symbols.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef TRANSMAMBA_LIB_TARGET_LAUNCHPLAN_ARENAPLANNER_H
 #define TRANSMAMBA_LIB_TARGET_LAUNCHPLAN_ARENAPLANNER_H
 
-#include "transmamba/Package/Expression.h"
 #include "transmamba/Package/Error.h"
+#include "transmamba/Package/Expression.h"
 #include <vector>
 
 namespace transmamba {

@@ -95,13 +95,13 @@ Expression IndexExpressions::translate(AffineExpr expr,
   if (binary.getKind() == AffineExprKind::Add) {
     // Affine maps have no subtraction, plans have no negative sizes.
     if (auto [negated, factor] = matchNegated(binary.getRHS()); negated)
-      return foldedSub(std::move(lhs),
-                       foldedMul(translate(negated, operands, numDims),
-                                 Expression(factor)));
+      return foldedSub(
+          std::move(lhs),
+          foldedMul(translate(negated, operands, numDims), Expression(factor)));
     if (auto [negated, factor] = matchNegated(binary.getLHS()); negated)
-      return foldedSub(translate(binary.getRHS(), operands, numDims),
-                       foldedMul(translate(negated, operands, numDims),
-                                 Expression(factor)));
+      return foldedSub(
+          translate(binary.getRHS(), operands, numDims),
+          foldedMul(translate(negated, operands, numDims), Expression(factor)));
   }
   Expression rhs = translate(binary.getRHS(), operands, numDims);
   switch (binary.getKind()) {
@@ -157,8 +157,7 @@ FailureOr<Expression> IndexExpressions::compute(Value value) {
         return failure();
       operands.push_back(std::move(*translated));
     }
-    Expression result =
-        translate(map.getResult(0), operands, map.getNumDims());
+    Expression result = translate(map.getResult(0), operands, map.getNumDims());
     for (AffineExpr expr : map.getResults().drop_front())
       result = foldedMinMax(combine, std::move(result),
                             translate(expr, operands, map.getNumDims()));
@@ -252,8 +251,7 @@ FailureOr<Expression> IndexExpressions::dimension(Value buffer, int64_t dim) {
 
 FailureOr<Expression> IndexExpressions::bytes(Value buffer) {
   auto type = cast<MemRefType>(buffer.getType());
-  Expression size(
-      static_cast<int64_t>(type.getElementTypeBitWidth() + 7) / 8);
+  Expression size(static_cast<int64_t>(type.getElementTypeBitWidth() + 7) / 8);
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
     FailureOr<Expression> factor = dimension(buffer, dim);
     if (failed(factor))

@@ -36,9 +36,9 @@ public:
 
 private:
   mlir::FailureOr<package::Expression> compute(mlir::Value value);
-  package::Expression
-  translate(mlir::AffineExpr expr,
-            mlir::ArrayRef<package::Expression> operands, unsigned numDims);
+  package::Expression translate(mlir::AffineExpr expr,
+                                mlir::ArrayRef<package::Expression> operands,
+                                unsigned numDims);
 
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, std::string> symbols;
   llvm::DenseMap<mlir::Value, package::Expression> known;

@@ -66,8 +66,8 @@ private:
   FailureOr<Argument> argument(DispatchOp dispatch, Value operand);
 
   StringRef argumentName(unsigned index) {
-    auto name = entry.getArgAttrOfType<StringAttr>(
-        index, TransMambaDialect::kNameAttr);
+    auto name =
+        entry.getArgAttrOfType<StringAttr>(index, TransMambaDialect::kNameAttr);
     return name ? name.getValue() : StringRef();
   }
 
@@ -90,9 +90,8 @@ private:
 LogicalResult PlanBuilder::addInput(unsigned index) {
   StringRef name = argumentName(index);
   if (name.empty())
-    return entry.emitError("argument ")
-           << index << " of an entry point needs '"
-           << TransMambaDialect::kNameAttr << "'";
+    return entry.emitError("argument ") << index << " of an entry point needs '"
+                                        << TransMambaDialect::kNameAttr << "'";
   Value buffer = entry.getArgument(index);
   auto type = cast<MemRefType>(buffer.getType());
   FailureOr<package::ElementType> element =
@@ -106,12 +105,11 @@ LogicalResult PlanBuilder::addInput(unsigned index) {
   input.type = *element;
 
   // The dynamic dimensions, in order, are the symbols of transmamba.dims.
-  auto dims = entry.getArgAttrOfType<ArrayAttr>(index,
-                                                TransMambaDialect::kDimsAttr);
+  auto dims =
+      entry.getArgAttrOfType<ArrayAttr>(index, TransMambaDialect::kDimsAttr);
   if (type.getNumDynamicDims() != (dims ? dims.size() : 0))
     return entry.emitError("input '")
-           << name << "' needs one symbol in '"
-           << TransMambaDialect::kDimsAttr
+           << name << "' needs one symbol in '" << TransMambaDialect::kDimsAttr
            << "' for each of its dynamic dimensions";
   unsigned next = 0;
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
@@ -129,10 +127,10 @@ LogicalResult PlanBuilder::addInput(unsigned index) {
     if (llvm::none_of(plan.symbols, [&](const package::Symbol &other) {
           return other.name == symbolName;
         }))
-      plan.symbols.push_back({symbolName,
-                              symbolName == "B" ? context.maxBatch
-                                                : context.maxSequence,
-                              input.name, dim});
+      plan.symbols.push_back(
+          {symbolName,
+           symbolName == "B" ? context.maxBatch : context.maxSequence,
+           input.name, dim});
   }
   if (auto range = entry.getArgAttrOfType<ArrayAttr>(
           index, TransMambaDialect::kRangeAttr))
@@ -204,8 +202,7 @@ LogicalResult PlanBuilder::addPositions() {
   if (rule.getValue() != "set")
     return entry.emitError("'")
            << TransMambaDialect::kPositionsAttr
-           << "' is \"set\" or \"advance\", not \"" << rule.getValue()
-           << "\"";
+           << "' is \"set\" or \"advance\", not \"" << rule.getValue() << "\"";
   plan.positions.kind = package::PositionRule::Kind::Set;
   for (const package::Input &input : plan.inputs)
     if (input.role == package::Input::Role::Lengths)
