@@ -299,14 +299,16 @@ SmallVector<Value> transmamba::emitScan(TileBuilder &tile,
     if (kernel.lengths)
       valid = tile.clamp(
           tile.sub(tile.perRow(kernel.lengths, row), kernel.start), tokens);
-    // The tokens before `suffix` have no output.
+    // The tokens before `suffix` have no output; `prefix` of them are valid.
     Index suffix = kernel.q ? zero : tokens;
+    Index prefix = kernel.q ? zero : valid;
     if (kernel.point) {
       suffix = tile.constant(*kernel.point);
       if (kernel.positions)
         suffix = tile.sub(suffix,
                           tile.max(tile.perRow(kernel.positions, row), zero));
       suffix = tile.clamp(suffix, tokens);
+      prefix = tile.min(suffix, valid);
     }
 
     SmallVector<Index> stateOffsets = {row, head, zero, column};
@@ -317,8 +319,6 @@ SmallVector<Value> transmamba::emitScan(TileBuilder &tile,
                   ? tile.slice(sharedState, stateOffsets, stateSizes, {2, 3})
                   : tile.zeros({shape.keyDim, shape.columns}, f32);
 
-    // Tokens without an output.
-    Index prefix = tile.min(suffix, valid);
     bool oneByOne = shape.chunk == 1;
     auto size = [&](Index end, Index first) {
       return tile.min(tile.sub(end, first), chunk);

@@ -170,7 +170,7 @@ LogicalResult ConvertTransMambaToLinalg::checkOptions() {
   if (valueBlock < 0)
     return getOperation().emitError("convert-transmamba-to-linalg: the value "
                                     "block must not be negative, as ")
-           << valueBlock << " is";
+           << valueBlock.getValue() << " is";
   return success();
 }
 
