@@ -4,6 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Diagnostics.h"
+
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
@@ -14,6 +16,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -23,8 +26,9 @@ using namespace mlir;
 using namespace transmamba;
 namespace cl = llvm::cl;
 
-static cl::OptionCategory modelCategory(
-    "Model options", "What to compile. They override what the graph says.");
+static cl::OptionCategory
+    modelCategory("Model options",
+                  "What to compile. They override what the graph says.");
 static cl::OptionCategory targetCategory("Target options",
                                          "What to make code for.");
 static cl::OptionCategory outputCategory("Output options",
@@ -46,12 +50,14 @@ static cl::opt<std::string>
     elementTypeOption("element-type", cl::value_desc("f32|bf16"),
                       cl::desc("Type of weights and activations (JSON only)"),
                       cl::cat(modelCategory));
-static cl::opt<int64_t> maxBatchOption(
-    "max-batch", cl::value_desc("N"),
-    cl::desc("Most sequences that a call may have"), cl::cat(modelCategory));
-static cl::opt<int64_t> maxSequenceOption(
-    "max-sequence", cl::value_desc("N"),
-    cl::desc("Most tokens that a sequence may have"), cl::cat(modelCategory));
+static cl::opt<int64_t>
+    maxBatchOption("max-batch", cl::value_desc("N"),
+                   cl::desc("Most sequences that a call may have"),
+                   cl::cat(modelCategory));
+static cl::opt<int64_t>
+    maxSequenceOption("max-sequence", cl::value_desc("N"),
+                      cl::desc("Most tokens that a sequence may have"),
+                      cl::cat(modelCategory));
 static cl::list<std::string> entriesOption(
     "entries", cl::CommaSeparated, cl::value_desc("prefill,decode,forward"),
     cl::desc("Entry points to make (JSON only)"), cl::cat(modelCategory));
@@ -90,9 +96,19 @@ static cl::opt<bool> verbose("verbose", cl::desc("Say more of what is done"),
 static cl::opt<bool> quiet("quiet", cl::desc("Print errors and warnings only"),
                            cl::cat(outputCategory));
 
+static unsigned usageErrors = 0;
+
 /// A usage error: what is wrong, and what to do.
 static LogicalResult usageError(const Twine &message) {
+  ++usageErrors;
   llvm::WithColor::error(llvm::errs(), "transmamba-compile") << message << "\n";
+  return failure();
+}
+
+/// Something is wrong with a file as a whole.
+static LogicalResult fileError(const Twine &path, const Twine &message) {
+  ++usageErrors;
+  llvm::errs() << path << ": error: " << message << "\n";
   return failure();
 }
 
@@ -131,8 +147,8 @@ static LogicalResult overrideModule(ModuleOp module) {
       module->setAttr(name, builder.getI64IntegerAttr(*option));
   if (scheduleOption.empty())
     return success();
-  auto maxSequence = module->getAttrOfType<IntegerAttr>(
-      TransMambaDialect::kMaxSequenceAttr);
+  auto maxSequence =
+      module->getAttrOfType<IntegerAttr>(TransMambaDialect::kMaxSequenceAttr);
   std::string error;
   std::optional<SmallVector<int64_t>> points = parseScheduleText(
       scheduleOption, maxSequence ? maxSequence.getInt() : INT32_MAX, error);
@@ -158,8 +174,15 @@ static OwningOpRef<ModuleOp> readModel(MLIRContext &context,
     options.entries.assign(entriesOption.begin(), entriesOption.end());
     return importGraphFile(inputFile, &context, options);
   }
-  OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(inputFile, sources, &context);
+  // The parser has no place to report a file at that it cannot open.
+  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(inputFile);
+  if (!buffer) {
+    (void)fileError(inputFile,
+                    "cannot be read: " + buffer.getError().message());
+    return nullptr;
+  }
+  sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module || failed(overrideModule(*module)))
     return nullptr;
   return module;
@@ -170,8 +193,7 @@ static OwningOpRef<ModuleOp> readModel(MLIRContext &context,
 static std::string weightsSpec(ModuleOp module) {
   if (!weightsOption.empty())
     return weightsOption;
-  auto attribute =
-      module->getAttrOfType<StringAttr>(kWeightsAttr);
+  auto attribute = module->getAttrOfType<StringAttr>(kWeightsAttr);
   if (!attribute)
     return "";
   SmallString<128> path(attribute.getValue());
@@ -204,6 +226,35 @@ static LogicalResult writeResult(const CompiledModel &model) {
     return usageError("cannot write " + path + ": " + code.message());
   }
   file->keep();
+  return success();
+}
+
+/// Says early what would only be known after all work: that the output cannot
+/// be written.
+static LogicalResult checkOutput(bool packages) {
+  namespace fs = llvm::sys::fs;
+  if (outputFile.empty() || outputFile == "-")
+    return success();
+  fs::file_status status;
+  if (!fs::status(outputFile, status) &&
+      (fs::is_directory(status) || (packages && !fs::is_regular_file(status))))
+    return fileError(outputFile, "cannot be written: it is not a regular file");
+  if (fs::equivalent(outputFile, inputFile))
+    return fileError(outputFile, "cannot be written: it is the model");
+  StringRef directory = llvm::sys::path::parent_path(outputFile);
+  if (directory.empty())
+    directory = ".";
+  if (!fs::exists(directory))
+    return fileError(outputFile, "cannot be written: there is no directory '" +
+                                     directory + "'");
+  if (!fs::is_directory(directory))
+    return fileError(outputFile, "cannot be written: '" + directory +
+                                     "' is not a directory");
+  // A package is written beside its place and then moved there.
+  if (packages || !fs::exists(outputFile))
+    if (fs::access(directory, fs::AccessMode::Write))
+      return fileError(outputFile,
+                       "cannot be written: '" + directory + "' is read-only");
   return success();
 }
 
@@ -248,11 +299,19 @@ static LogicalResult readOptions(CompileOptions &options) {
       return usageError("target '" + options.targets.front().getName() +
                         "' has no phase '" + compileTo + "'");
   }
-  if (!dumpPhasesTo.empty())
-    if (std::error_code error =
-            llvm::sys::fs::create_directories(dumpPhasesTo))
-      return usageError("cannot make " + dumpPhasesTo + ": " +
-                        error.message());
+  if (!ptxasOption.empty() && ptxasOption != "none" &&
+      !llvm::sys::fs::can_execute(ptxasOption))
+    return fileError(ptxasOption, "is not a program: --ptxas needs the path "
+                                  "of ptxas, or none");
+  if (failed(checkOutput(packages)))
+    return failure();
+  if (!dumpPhasesTo.empty()) {
+    std::error_code error = llvm::sys::fs::create_directories(dumpPhasesTo);
+    if (!error && !llvm::sys::fs::is_directory(dumpPhasesTo))
+      error = std::make_error_code(std::errc::not_a_directory);
+    if (error)
+      return fileError(dumpPhasesTo, "cannot be made: " + error.message());
+  }
   options.dumpDirectory = dumpPhasesTo;
   options.ptxas = ptxasOption;
   if (!quiet)
@@ -264,22 +323,8 @@ static LogicalResult readOptions(CompileOptions &options) {
   return success();
 }
 
-static LogicalResult compile() {
-  CompileOptions options;
-  if (failed(readOptions(options)))
-    return failure();
-
-  DialectRegistry registry;
-  registerCompiler(registry);
-  MLIRContext context(registry);
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler diagnostics(sources, &context);
-  if (!verbose)
-    context.getDiagEngine().registerHandler([](Diagnostic &diagnostic) {
-      return success(diagnostic.getSeverity() == DiagnosticSeverity::Remark &&
-                     quiet);
-    });
-
+static LogicalResult compile(MLIRContext &context, llvm::SourceMgr &sources,
+                             const CompileOptions &options) {
   OwningOpRef<ModuleOp> module = readModel(context, sources);
   if (!module)
     return failure();
@@ -289,10 +334,10 @@ static LogicalResult compile() {
   if (!spec.empty() &&
       (options.stopAfter == Phase::Package || !weightsOption.empty())) {
     auto opened = WeightSource::open(spec);
-    if (!opened) {
-      llvm::errs() << opened.error().str() << "\n";
-      return failure();
-    }
+    if (!opened)
+      return emitError(
+                 FileLineColLoc::get(&context, opened.error().where(), 0, 0))
+             << opened.error().what();
     weights = std::move(*opened);
     for (auto parameter : module->getOps<ParameterOp>())
       if (failed(weights->check(parameter)))
@@ -310,8 +355,8 @@ static LogicalResult compile() {
     return failure();
   if (options.stopAfter != Phase::Package)
     return writeResult(*model);
-  if (failed(writeModelPackage(*model, weights ? &*weights : nullptr,
-                               outputFile)))
+  if (failed(
+          writeModelPackage(*model, weights ? &*weights : nullptr, outputFile)))
     return failure();
   if (!quiet) {
     uint64_t size = 0;
@@ -320,6 +365,40 @@ static LogicalResult compile() {
                  << llvm::format("%.1f MB", size / 1e6) << "\n";
   }
   return success();
+}
+
+static LogicalResult compile() {
+  CompileOptions options;
+  if (failed(readOptions(options)))
+    return failure();
+
+  DialectRegistry registry;
+  registerCompiler(registry);
+  MLIRContext context(registry);
+  llvm::SourceMgr sources;
+  CompilerDiagnostics diagnostics(sources, &context, quiet, verbose);
+  LogicalResult result = compile(context, sources, options);
+  // Whatever fails has said why; a pass of others' may not have.
+  if (failed(result) && !diagnostics.hadError() && !usageErrors)
+    return usageError("the compilation failed without saying why");
+  return result;
+}
+
+/// What the parser of options says, in the form of all other errors: the first
+/// complaint, and the hint that may follow it.
+static void printComplaint(StringRef complaints) {
+  // Of a value that is wrong, the parser of options has told standard error.
+  if (complaints.empty())
+    return (void)usageError("an option has no valid value (see --help)");
+  StringRef first = complaints.split('\n').first;
+  first.consume_front("transmamba-compile: ");
+  StringRef what = first.split(" See: ").first.split("  Try: ").first;
+  what = what.rtrim("!. :");
+  if (what.starts_with("Not enough positional"))
+    what = "which model? Give MODEL.json or MODEL.mlir";
+  else if (what.starts_with("Too many positional"))
+    what = "there is more than one model";
+  (void)usageError(what + " (see --help)");
 }
 
 int main(int argc, char **argv) {
@@ -334,15 +413,24 @@ int main(int argc, char **argv) {
     if (argument == "--list-targets" || argument == "-list-targets")
       return printTargets(), EXIT_SUCCESS;
   }
-  cl::ParseCommandLineOptions(
-      argc, argv,
-      "The TransMamba compiler: a model graph to one deployable package\n\n"
-      "  transmamba-compile model.json -o model.tmpkg\n"
-      "  transmamba-compile model.json --target=cpu,nvidia:sm_90a -o m.tmpkg\n"
-      "  transmamba-compile model.json --compile-to=fuse\n"
-      "  transmamba-compile model.json --target=nvidia:sm_90a "
-      "--compile-to=ptx -o m.ptx\n"
-      "  transmamba-compile model.json --dump-phases-to=phases -o m.tmpkg\n\n"
-      "Exit code 0 on success, 1 on any error; nothing is left half-written.\n");
+  std::string complaints;
+  llvm::raw_string_ostream complaintStream(complaints);
+  if (!cl::ParseCommandLineOptions(
+          argc, argv,
+          "The TransMamba compiler: a model graph to one deployable package\n\n"
+          "  transmamba-compile model.json -o model.tmpkg\n"
+          "  transmamba-compile model.json --target=cpu,nvidia:sm_90a -o "
+          "m.tmpkg\n"
+          "  transmamba-compile model.json --compile-to=fuse\n"
+          "  transmamba-compile model.json --target=nvidia:sm_90a "
+          "--compile-to=ptx -o m.ptx\n"
+          "  transmamba-compile model.json --dump-phases-to=phases -o "
+          "m.tmpkg\n\n"
+          "Exit code 0 on success, 1 on any error; nothing is left "
+          "half-written.\n",
+          &complaintStream)) {
+    printComplaint(complaints);
+    return EXIT_FAILURE;
+  }
   return failed(compile()) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -76,8 +76,11 @@ int main(int argc, char **argv) {
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
-      // Prints help, version, or what is wrong with the options.
-      return app.exit(error) == 0 ? 0 : 1;
+      // Help and version are no errors.
+      if (error.get_exit_code() == 0)
+        return app.exit(error);
+      return fail(std::string("transmamba-inspect: error: ") + error.what() +
+                  " (see --help)");
     }
     return inspectPackage(path, json, options);
   } catch (const std::exception &error) {

@@ -454,6 +454,8 @@ static ExitCode runTool(Options &options) {
                         (options.poison ? TM_SESSION_POISON : 0);
   Model model(options.model.path);
   if (options.prompted) {
+    if (!std::isfinite(options.generate.temperature))
+      failUsage("--temperature must be a number");
     if (!options.entry.empty() || !options.steps.empty())
       failUsage("--prompt does not go with --entry or --step");
     if (options.profile || options.repeat > 1)
@@ -483,8 +485,10 @@ int main(int argc, char **argv) {
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
-      // Prints help, version, or what is wrong with the options.
-      return app.exit(error) == 0 ? Success : BadInput;
+      // Help and version are no errors.
+      if (error.get_exit_code() == 0)
+        return app.exit(error), Success;
+      failUsage(std::string(error.what()) + " (see --help)");
     }
     options.rowsGiven = app.count("--rows") > 0;
     return runTool(options);
