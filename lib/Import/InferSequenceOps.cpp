@@ -25,6 +25,9 @@ static LogicalResult inferCausalConv1D(OpContext &context) {
     return context.errorAt("taps")
            << "a convolution over " << taps
            << " token sees no other token: give 2 taps or more";
+  if (taps > kMaxTaps)
+    return context.errorAt("taps")
+           << "a convolution has at most " << kMaxTaps << " taps, not " << taps;
   std::string state = context.getOp().getText("state");
   if (failed(context.addParameter("weight", {channels, taps},
                                   context.getModelElement())) ||

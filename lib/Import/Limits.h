@@ -28,6 +28,8 @@ constexpr size_t kMaxExpressionDepth = 32;
 /// Operations after all blocks are expanded.
 constexpr size_t kMaxOps = size_t(1) << 18;
 constexpr int64_t kMaxLayers = 4096;
+/// Of a convolution, whose kernel has code for each.
+constexpr int64_t kMaxTaps = 256;
 /// Any size of a tensor, and batch and sequence: positions are int32.
 constexpr int64_t kMaxDim = (int64_t(1) << 31) - 1;
 constexpr int64_t kMaxParameterElements = int64_t(1) << 48;
