@@ -1,0 +1,90 @@
+"""Options of transmamba-compile and transmamba-inspect that contradict each other or have no meaning."""
+
+import json
+import os
+
+import pytest
+
+from harness import refused, run
+
+OUT = ("-o", "m.tmpkg")
+# name: (arguments, words of the message)
+CASES = {
+    "no model": (None, "which model"),
+    "two models": (("tiny.json", *OUT), "more than one model"),
+    "no output": ((), "-o"),
+    "package to standard output": (("-o", "-"), "-o"),
+    "output without value": (("-o",), "option"),
+    "output into no directory": (("-o", "none/m.tmpkg"), "no directory"),
+    "output below a file": (("-o", "tiny.json/m.tmpkg"), "not a directory"),
+    "output that is a directory": (("-o", "."), "regular file"),
+    "output that is a device": (("-o", "/dev/null"), "regular file"),
+    "output into a read-only directory": (("-o", "/proc/m.tmpkg"), ""),
+    "output over the model": (("-o", "tiny.json"), "the model"),
+    "early stop into no directory": (("--compile-to=fuse", "-o", "none/m.mlir"), "no directory"),
+    "early stop into a directory": (("--compile-to=fuse", "-o", "."), "regular file"),
+    "dump below a file": ((*OUT, "--dump-phases-to=tiny.json/d"), "cannot be made"),
+    "dump into a file": ((*OUT, "--dump-phases-to=tiny.json"), "cannot be made"),
+    "two targets and a phase of one": (("--target=cpu,nvidia:sm_90a", "--compile-to=cpu"), "exactly one --target"),
+    "phase of another target": (("--target=cpu", "--compile-to=ptx"), "ptx"),
+    "phase of the other target": (("--target=nvidia:sm_90a", "--compile-to=object"), "object"),
+    "unknown phase": (("--compile-to=fused",), "fused"),
+    "unknown target": ((*OUT, "--target=tpu"), "tpu"),
+    "unknown chip": ((*OUT, "--target=nvidia:sm_1"), "sm_1"),
+    "unknown level": ((*OUT, "--target=cpu:z80"), "z80"),
+    "target twice": ((*OUT, "--target=cpu,cpu"), "twice"),
+    "quiet and verbose": ((*OUT, "--quiet", "--verbose"), "contradict"),
+    "unknown schedule": ((*OUT, "--schedule=V99"), "V99"),
+    "schedule of nothing": ((*OUT, "--schedule=,"), "schedule"),
+    "schedule below zero": ((*OUT, "--schedule=-1"), "schedule"),
+    "schedule of words": ((*OUT, "--schedule=early"), "early"),
+    "max-batch of zero": ((*OUT, "--max-batch=0"), "--max-batch"),
+    "max-batch as text": ((*OUT, "--max-batch=many"), "option"),
+    "max-batch of 2^63": ((*OUT, f"--max-batch={2**63}"), "option"),
+    "max-sequence of zero": ((*OUT, "--max-sequence=0"), "--max-sequence"),
+    "max-sequence below zero": ((*OUT, "--max-sequence=-1"), "--max-sequence"),
+    "max-sequence of 2^40": ((*OUT, f"--max-sequence={2**40}"), "--max-sequence"),
+    "element type of integers": ((*OUT, "--element-type=i8"), "i8"),
+    "unknown entry point": ((*OUT, "--entries=generate"), "generate"),
+    "entry point twice": ((*OUT, "--entries=decode,decode"), "decode"),
+    "ptxas that is missing": ((*OUT, "--ptxas=/nonexistent", "--target=nvidia:sm_90a"), "not a program"),
+    "ptxas that is a model": ((*OUT, "--ptxas=tiny.json", "--target=nvidia:sm_90a"), "not a program"),
+    "unknown option": ((*OUT, "--frobnicate"), "frobnicate"),
+    "option of LLVM without a value": ((*OUT, "--max-batch"), "option"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_options(name, good, tmp_path):
+    arguments, words = CASES[name]
+    (tmp_path / "tiny.json").write_text(json.dumps(good.graph))
+    command = OUT if arguments is None else ("tiny.json", "--weights=random:1", *arguments)
+    refused(tmp_path, "transmamba-compile", *command, error=words)
+
+
+@pytest.mark.parametrize("option", ["--element-type=bf16", "--entries=decode"])
+def test_graph_options(option, good, tmp_path):
+    """What only a graph can be asked for."""
+    (tmp_path / "tiny.mlir").write_text(good.mlir)
+    refused(tmp_path, "transmamba-compile", "tiny.mlir", "--weights=random:1", *OUT, option, error="JSON")
+
+
+def test_inspect(tmp_path):
+    refused(tmp_path, "transmamba-inspect", error="package")
+    refused(tmp_path, "transmamba-inspect", "--frobnicate", error="")
+    refused(tmp_path, "transmamba-inspect", "none.tmpkg", "--frobnicate", error="frobnicate")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_full_disk(good, tmp_path):
+    """Nothing is left of a result that could not be written."""
+    (tmp_path / "tiny.json").write_text(json.dumps(good.graph))
+    refused(tmp_path, "transmamba-compile", "tiny.json", "--compile-to=import", "--quiet", "-o", "/dev/full")
+
+
+def test_old_package_stays(good, tmp_path):
+    """A compilation that fails leaves the package of an earlier one."""
+    (tmp_path / "tiny.json").write_text(json.dumps(good.graph)[:500])
+    (tmp_path / "m.tmpkg").write_bytes(good.package)
+    refused(tmp_path, "transmamba-compile", "tiny.json", *OUT)
+    assert run(tmp_path, "transmamba-inspect", "--verify", "m.tmpkg").returncode == 0
