@@ -379,7 +379,63 @@ FailureOr<bool> Compilation::compileTarget(ModuleOp linalgModule,
   return last;
 }
 
+/// What a package cannot say or a kernel cannot count, before any work.
+static LogicalResult checkLimits(ModuleOp module) {
+  constexpr int64_t maxSize = (int64_t(1) << 31) - 1;
+  constexpr int64_t maxRank = 8;
+  for (StringRef name : {TransMambaDialect::kMaxBatchAttr,
+                         TransMambaDialect::kMaxSequenceAttr}) {
+    auto value = module->getAttrOfType<IntegerAttr>(name);
+    if (value && (value.getValue().slt(1) || value.getValue().sgt(maxSize)))
+      return module.emitError("'")
+             << name << "' must be in [1, " << maxSize << "], not "
+             << value.getValue().getSExtValue();
+  }
+  auto isTooLarge = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && (tensor.getRank() > maxRank ||
+                      llvm::any_of(tensor.getShape(), [&](int64_t size) {
+                        return !ShapedType::isDynamic(size) && size > maxSize;
+                      }));
+  };
+  for (auto function : module.getOps<func::FuncOp>()) {
+    FunctionType type = function.getFunctionType();
+    for (Type value :
+         llvm::concat<const Type>(type.getInputs(), type.getResults()))
+      if (isTooLarge(value))
+        return function.emitError("type ")
+               << value << ": a tensor has at most " << maxRank
+               << " dimensions, each of at most " << maxSize;
+    llvm::StringSet<> names;
+    for (unsigned i = 0; i < type.getNumInputs(); ++i) {
+      auto name = function.getArgAttrOfType<StringAttr>(
+          i, TransMambaDialect::kNameAttr);
+      if (name && !names.insert(name.getValue()).second)
+        return function.emitError("two arguments have the name '")
+               << name.getValue() << "'";
+      auto range = function.getArgAttr(i, TransMambaDialect::kRangeAttr);
+      if (!range)
+        continue;
+      auto bounds = dyn_cast<ArrayAttr>(range);
+      auto bound = [&](unsigned side) {
+        auto value = dyn_cast<IntegerAttr>(bounds[side]);
+        return value && value.getType().isSignlessInteger(64)
+                   ? std::optional(value.getInt())
+                   : std::nullopt;
+      };
+      if (!bounds || bounds.size() != 2 || !bound(0) || !bound(1) ||
+          *bound(0) >= *bound(1))
+        return function.emitError("argument ")
+               << i << ": the range " << range
+               << " must be two integers [low, high) with low < high";
+    }
+  }
+  return success();
+}
+
 FailureOr<CompiledModel> Compilation::run() {
+  if (failed(checkLimits(source)))
+    return failure();
   FailureOr<bool> last = finish(Phase::Import, "", source);
   if (failed(last))
     return failure();

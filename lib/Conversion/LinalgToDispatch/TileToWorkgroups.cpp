@@ -210,6 +210,9 @@ struct TileToWorkgroupsPass
 LogicalResult TileToWorkgroupsPass::tileGroup(IRRewriter &rewriter,
                                               const Group &group) {
   linalg::LinalgOp root = group.root;
+  // The tiling of a loop that never runs divides by zero.
+  if (llvm::is_contained(root.getStaticLoopRanges(), 0))
+    return root.emitError("cannot be tiled: a dimension is 0");
   std::string name = kernelName(group);
   scf::SCFTileAndFuseOptions options;
   options.tilingOptions.setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
@@ -240,7 +243,11 @@ LogicalResult TileToWorkgroupsPass::tileGroup(IRRewriter &rewriter,
   FailureOr<scf::SCFTileAndFuseResult> result =
       scf::tileConsumerAndFuseProducersUsingSCF(
           rewriter, cast<TilingInterface>(root.getOperation()), options);
-  if (failed(result))
+  // No loop is made where there is nothing to do.
+  if (failed(result) || result->loops.empty() ||
+      llvm::any_of(root->getResults(), [&](OpResult value) {
+        return !result->replacements.lookup(value);
+      }))
     return root.emitError("cannot be tiled into workgroups");
   for (LoopLikeOpInterface loop : result->loops)
     loop->setAttr(TransMambaDialect::kKernelNameAttr,
