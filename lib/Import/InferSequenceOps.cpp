@@ -257,6 +257,8 @@ static LogicalResult inferHybridMixer(OpContext &context) {
   if (failed(checkGate(context, channels)))
     return failure();
   FailureOr<Type> cache = getCacheType(context, *layer);
+  if (failed(cache))
+    return failure();
   // Attention has max(Hq, Hk, Hv) heads, the scan also those of dt.
   int64_t attentionHeads =
       std::max({context.getInput(0).dims[0], context.getInput(1).dims[0],
@@ -266,7 +268,7 @@ static LogicalResult inferHybridMixer(OpContext &context) {
            << "dt has " << context.getInput(3).dims[0]
            << " heads, but q, k and v have " << attentionHeads
            << ": both readings must have as many";
-  if (failed(cache) || failed(context.setAttends(*layer, /*always=*/false)) ||
+  if (failed(context.setAttends(*layer, /*always=*/false)) ||
       failed(context.addState("kv", *cache)) ||
       failed(context.addState("ssm", *state)))
     return failure();
