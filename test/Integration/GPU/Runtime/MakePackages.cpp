@@ -25,7 +25,7 @@ static constexpr int64_t mapColumns = 32;
 static Error writeSums(const std::string &object, const std::string &ptx,
                        const std::string &path) {
   Manifest manifest = testManifest();
-  Variant &cpu = manifest.variants[0];
+  Variant cpu = manifest.variants[0];
   cpu.entries.pop_back(); // leak_scratch has no counterpart
   cpu.kernels.clear();
   for (const char *name : {"scale_tokens", "sum_row", "add_token",
