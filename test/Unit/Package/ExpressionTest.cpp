@@ -151,9 +151,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Expression, DeepNestingIsRejected) {
   auto nested = [](unsigned depth) {
-    std::string text = "1";
+    std::string text;
     for (unsigned i = 0; i < depth; ++i)
-      text = "[\"add\", 1, " + text + "]";
+      text += "[\"add\", 1, ";
+    text += "1" + std::string(depth, ']');
     return text;
   };
   EXPECT_TRUE(Expression::parse(nested(Expression::maxDepth)));
