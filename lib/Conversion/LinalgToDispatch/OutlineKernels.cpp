@@ -124,6 +124,21 @@ Value KernelBuilder::passIndex(Value value) {
   return argument;
 }
 
+/// The strides of a row-major buffer of the given sizes.
+static SmallVector<OpFoldResult> denseStrides(OpBuilder &builder, Location loc,
+                                              ArrayRef<OpFoldResult> sizes) {
+  SmallVector<OpFoldResult> strides(sizes.size());
+  OpFoldResult stride = builder.getIndexAttr(1);
+  AffineExpr a, b;
+  bindSymbols(builder.getContext(), a, b);
+  for (int64_t dim = sizes.size() - 1; dim >= 0; --dim) {
+    strides[dim] = stride;
+    stride = affine::makeComposedFoldedAffineApply(builder, loc, a * b,
+                                                   {stride, sizes[dim]});
+  }
+  return strides;
+}
+
 /// The whole buffer that `value` shows, possibly in another shape; nothing if
 /// it is a part of one.
 static Value wholeBuffer(Value value) {
@@ -165,7 +180,7 @@ FailureOr<Value> KernelBuilder::materializeBuffer(Value buffer, Value whole) {
   Value pointer = passPointer(whole);
   if (type.getRank() == 0)
     return pointer;
-  SmallVector<OpFoldResult> sizes, strides(type.getRank());
+  SmallVector<OpFoldResult> sizes;
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
     if (!type.isDynamicDim(dim)) {
       sizes.push_back(builder.getIndexAttr(type.getDimSize(dim)));
@@ -178,16 +193,9 @@ FailureOr<Value> KernelBuilder::materializeBuffer(Value buffer, Value whole) {
       size = host.createOrFold<memref::DimOp>(loc, buffer, dim);
     sizes.push_back(passIndex(size));
   }
-  OpFoldResult stride = builder.getIndexAttr(1);
-  AffineExpr a, b;
-  bindSymbols(builder.getContext(), a, b);
-  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
-    strides[dim] = stride;
-    stride = affine::makeComposedFoldedAffineApply(builder, loc, a * b,
-                                                   {stride, sizes[dim]});
-  }
   Value view = memref::ReinterpretCastOp::create(
-      builder, loc, type, pointer, builder.getIndexAttr(0), sizes, strides);
+      builder, loc, type, pointer, builder.getIndexAttr(0), sizes,
+      denseStrides(builder, loc, sizes));
   return view;
 }
 
@@ -340,18 +348,9 @@ LogicalResult KernelBuilder::boundScratch() {
     if (bounded != type) {
       rewriter.setInsertionPoint(alloc);
       SmallVector<OpFoldResult> sizes = alloc.getMixedSizes();
-      SmallVector<OpFoldResult> zeros(type.getRank(), rewriter.getIndexAttr(0));
-      SmallVector<OpFoldResult> ones(type.getRank(), rewriter.getIndexAttr(1));
-      // Only the outermost size may be dynamic: then the view is contiguous
-      // and has the type of the allocation up to spelling.
-      for (int64_t dim = 1; dim < type.getRank(); ++dim)
-        if (type.isDynamicDim(dim) && type.getDimSize(dim - 1) != 1)
-          return alloc.emitError("scratch memory is dynamic in an inner "
-                                 "dimension: ")
-                 << type;
-      scratch = memref::SubViewOp::create(rewriter, alloc.getLoc(), scratch,
-                                          zeros, sizes, ones);
-      scratch = memref::CastOp::create(rewriter, alloc.getLoc(), type, scratch);
+      scratch = memref::ReinterpretCastOp::create(
+          rewriter, alloc.getLoc(), type, scratch, rewriter.getIndexAttr(0),
+          sizes, denseStrides(rewriter, alloc.getLoc(), sizes));
     }
     rewriter.replaceOp(alloc, scratch);
   }

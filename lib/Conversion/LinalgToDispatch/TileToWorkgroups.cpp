@@ -100,6 +100,17 @@ static int64_t clampTile(int64_t tile, int64_t size) {
   return std::min(tile, std::max<int64_t>(size, 1));
 }
 
+/// The columns of a tile: the largest divisor of `size` that is at least half of
+/// `columns`, so that no tile is ragged; else `columns`.
+static int64_t columnTile(int64_t columns, int64_t size) {
+  if (ShapedType::isDynamic(size))
+    return columns;
+  for (int64_t tile = std::min(columns, size); 2 * tile >= columns; --tile)
+    if (tile > 0 && size % tile == 0)
+      return tile;
+  return clampTile(columns, size);
+}
+
 /// Matmul-like: rows by columns, one tile of everything further out.
 static SmallVector<int64_t> contractionTiles(linalg::LinalgOp op, int64_t rows,
                                              int64_t columns) {
@@ -107,10 +118,9 @@ static SmallVector<int64_t> contractionTiles(linalg::LinalgOp op, int64_t rows,
   SmallVector<int64_t> tiles(op.getNumLoops(), 0);
   SmallVector<unsigned> loops = outputLoops(op);
   for (auto [depth, loop] : llvm::enumerate(llvm::reverse(loops)))
-    tiles[loop] = clampTile(depth == 0   ? columns
-                            : depth == 1 ? rows
-                                         : 1,
-                            ranges[loop]);
+    tiles[loop] = depth == 0
+                      ? columnTile(columns, ranges[loop])
+                      : clampTile(depth == 1 ? rows : 1, ranges[loop]);
   return tiles;
 }
 
