@@ -4,7 +4,7 @@ import os
 import pathlib
 
 import pytest
-from harness import Tools
+from package_harness import Tools
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 

@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from harness import BF16_FACTOR, F32_TOLERANCE, decode, error, forward, prefill
+from package_harness import BF16_FACTOR, F32_TOLERANCE, decode, error, forward, prefill
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 import pytest
-from harness import BF16_FACTOR, F32_TOLERANCE, Call, Results, Tools, decode, error, forward, prefill, same_bits
+from package_harness import BF16_FACTOR, F32_TOLERANCE, Call, Results, Tools, decode, error, forward, prefill, same_bits
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "identities"))
 from make_model import Config, make_model  # noqa: E402
