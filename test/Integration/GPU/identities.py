@@ -117,7 +117,7 @@ def check(out: pathlib.Path, runner: str, device: str) -> int:
         decode = ("decode", {"tokens": following})
         first, second = gpu.steps(name, [prefill]), gpu.steps(name, [prefill, decode])
         errors = [relative(forward, np.load(out / f"{name}.forward.npy")),
-                  relative(first, np.load(out / f"{name}.step1.npy")), relative(second, np.load(out / f"{name}.step2.npy"))]
+                  relative(first, np.load(out / f"{name}.step0.npy")), relative(second, np.load(out / f"{name}.step1.npy"))]
         print(f"{name:22} forward {errors[0]:.1e}  ragged prefill {errors[1]:.1e}  decode {errors[2]:.1e}", flush=True)
         expect(max(errors) < limit, f"{name}: error against the interpreter")
         # 5, 6: repeatable; rows alone; padding and scratch memory do not matter.
