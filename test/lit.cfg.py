@@ -13,7 +13,7 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.build_dir, "test")
 
 # Unit tests are run by ctest, Python tests by pytest; inputs are not tests.
-config.excludes = ["Unit", "python", "Inputs", "Fuzz", "lit.cfg.py", "lit.site.cfg.py", "conftest.py"]
+config.excludes = ["Unit", "python", "Inputs", "Fuzz", "Benchmark", "lit.cfg.py", "lit.site.cfg.py", "conftest.py"]
 
 # Own tools first, so that an installed LLVM never shadows them.
 config.environment["PATH"] = os.pathsep.join([config.tools_dir, config.llvm_tools_dir, os.environ.get("PATH", "")])
