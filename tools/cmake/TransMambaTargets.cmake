@@ -28,10 +28,3 @@ function(transmamba_add_tool name)
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   set_property(GLOBAL APPEND PROPERTY TRANSMAMBA_TOOLS ${name})
 endfunction()
-
-# transmamba_add_directory(DIR): add_subdirectory where there is one.
-function(transmamba_add_directory directory)
-  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${directory}/CMakeLists.txt)
-    add_subdirectory(${directory})
-  endif()
-endfunction()
