@@ -35,6 +35,11 @@ void populateNoTokensPatterns(mlir::RewritePatternSet &patterns);
 /// Patterns that form `transmamba.switch`.
 void populateFuseSwitchPatterns(mlir::RewritePatternSet &patterns);
 
+/// Canonical form without common subexpressions, for use between passes while
+/// loops over workgroups are kernels in the making: none of them disappears,
+/// however few iterations it has.
+void populateCleanUp(mlir::OpPassManager &pm);
+
 /// Phase "schedule".
 void populateSchedulePipeline(mlir::OpPassManager &pm);
 

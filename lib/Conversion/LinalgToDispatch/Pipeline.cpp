@@ -8,26 +8,23 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
+#include "transmamba/Transforms/Passes.h"
 
 using namespace mlir;
 
 void transmamba::populateDispatchPipeline(
     OpPassManager &pm, const TileToWorkgroupsOptions &options) {
-  auto cleanUp = [&pm] {
-    pm.addPass(createCanonicalizerPass());
-    pm.addPass(createCSEPass());
-  };
   pm.addPass(createHoistParameters());
-  cleanUp();
+  populateCleanUp(pm);
   pm.addPass(createTileToWorkgroups(options));
-  cleanUp();
+  populateCleanUp(pm);
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
   bufferize.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
-  cleanUp();
+  populateCleanUp(pm);
   pm.addPass(createOutlineKernels());
-  cleanUp();
+  populateCleanUp(pm);
 }

@@ -9,20 +9,17 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "transmamba/Conversion/TransMambaToLinalg/TransMambaToLinalg.h"
+#include "transmamba/Transforms/Passes.h"
 
 using namespace mlir;
 
 void transmamba::populateLinalgPipeline(
     OpPassManager &pm, const ConvertTransMambaToLinalgOptions &options) {
-  auto cleanUp = [&pm] {
-    pm.addPass(createCanonicalizerPass());
-    pm.addPass(createCSEPass());
-  };
   pm.addPass(createConvertTransMambaToLinalg(options));
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
-  cleanUp();
+  populateCleanUp(pm);
   pm.addNestedPass<func::FuncOp>(createFuseElementwise());
   // Sizes of concatenations come as affine maps.
   pm.addNestedPass<func::FuncOp>(createLowerAffinePass());
-  cleanUp();
+  populateCleanUp(pm);
 }
