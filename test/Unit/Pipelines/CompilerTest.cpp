@@ -1,0 +1,237 @@
+//===- CompilerTest.cpp - Stops, dumps and refusals of a compilation ------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "transmamba/Pipelines/Compiler.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "transmamba/Package/PackageReader.h"
+#include "transmamba/Pipelines/Weights.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+using namespace mlir;
+using namespace transmamba;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+namespace {
+class CompilerTest : public testing::Test {
+protected:
+  CompilerTest() {
+    DialectRegistry registry;
+    registerCompiler(registry);
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+    context.getDiagEngine().registerHandler(
+        [this](Diagnostic &diagnostic) { message = diagnostic.str(); });
+    options.targets = {*parseTarget("cpu")};
+    options.ptxas = "none";
+    options.progress = [this](StringRef phase, StringRef target, double) {
+      phases.push_back(phase.str());
+    };
+  }
+
+  FailureOr<CompiledModel> compile(StringRef text) {
+    module = parseSourceString<ModuleOp>(text, &context);
+    if (!module)
+      return failure();
+    phases.clear();
+    message = "no error";
+    return compileModel(*module, options);
+  }
+
+  /// y = norm(x), with a weight.
+  static constexpr StringLiteral model = R"mlir(
+    module attributes {transmamba.name = "norm", transmamba.max_batch = 4 : i64, transmamba.max_sequence = 64 : i64} {
+      transmamba.parameter @weight from "norm.weight" : tensor<48xf32>
+      func.func @forward(%x: tensor<?x?x48xf32> {transmamba.name = "x", transmamba.dims = ["B", "T"]})
+          -> (tensor<?x?x48xf32> {transmamba.name = "y"}) attributes {transmamba.entry} {
+        %w = transmamba.get_parameter @weight : tensor<48xf32>
+        %y = transmamba.rms_norm %x, %w eps 1.0e-5 : tensor<?x?x48xf32>, tensor<48xf32>
+        return %y : tensor<?x?x48xf32>
+      }
+    })mlir";
+
+  static constexpr StringLiteral directory = "pipelines-test";
+
+  MLIRContext context;
+  std::string message;
+  OwningOpRef<ModuleOp> module;
+  CompileOptions options;
+  std::vector<std::string> phases;
+};
+} // namespace
+
+/// Every phase can be the last, and says what it has made.
+TEST_F(CompilerTest, StopsAfterEachPhase) {
+  struct Stop {
+    const char *target, *phase, *contains;
+  };
+  const Stop stops[] = {
+      {"cpu", "import", "transmamba.rms_norm"},
+      {"cpu", "schedule", "transmamba.rms_norm"},
+      {"cpu", "fuse", "transmamba.rms_norm"},
+      {"cpu", "linalg", "linalg.generic"},
+      {"cpu", "cpu", "transmamba.dispatch"},
+      {"cpu", "llvm", "llvm.func"},
+      {"cpu", "object",
+       "\x7f"
+       "ELF"},
+      {"nvidia:sm_90a", "linalg", "linalg.generic"},
+      {"nvidia:sm_90a", "gpu", "gpu.launch_func"},
+      {"nvidia:sm_90a", "nvvm", "nvvm.kernel"},
+      {"nvidia:sm_90a", "ptx", ".target sm_90a"},
+      {"nvidia:sm_80", "ptx", ".target sm_80"},
+  };
+  for (const Stop &stop : stops) {
+    SCOPED_TRACE(std::string(stop.target) + " " + stop.phase);
+    options.targets = {*parseTarget(stop.target)};
+    options.stopAfter = *parsePhase(stop.phase);
+    FailureOr<CompiledModel> result = compile(model);
+    ASSERT_TRUE(succeeded(result)) << message;
+    std::string made = result->text + std::string(result->binary.begin(),
+                                                  result->binary.end());
+    EXPECT_THAT(made, HasSubstr(stop.contains));
+    ASSERT_FALSE(phases.empty());
+    EXPECT_EQ(phases.back(), stop.phase);
+    // What has run is what there is up to the last one, in order.
+    std::vector<std::string> expected;
+    for (const PhaseInfo &info : getPhases())
+      if (info.phase <= options.stopAfter &&
+          hasPhase(options.targets.front(), info.phase))
+        expected.push_back(info.name.str());
+    EXPECT_EQ(phases, expected);
+  }
+}
+
+TEST_F(CompilerTest, StopsAtNoCubinWithoutPtxas) {
+  options.targets = {*parseTarget("nvidia:sm_90a")};
+  options.stopAfter = Phase::Cubin;
+  EXPECT_TRUE(failed(compile(model)));
+  EXPECT_THAT(message, HasSubstr("phase cubin needs ptxas"));
+}
+
+/// The input is not changed: it can be compiled again.
+TEST_F(CompilerTest, KeepsItsInput) {
+  OwningOpRef<ModuleOp> source = parseSourceString<ModuleOp>(model, &context);
+  auto print = [&] {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    source->print(stream);
+    return text;
+  };
+  std::string before = print();
+  ASSERT_TRUE(succeeded(compileModel(*source, options)));
+  EXPECT_EQ(print(), before);
+}
+
+TEST_F(CompilerTest, DumpsEachPhase) {
+  std::filesystem::remove_all(directory.str());
+  std::filesystem::create_directory(directory.str());
+  options.targets = {*parseTarget("cpu"), *parseTarget("nvidia:sm_80")};
+  options.dumpDirectory = directory.str();
+  ASSERT_TRUE(succeeded(compile(model))) << message;
+  std::vector<std::string> files;
+  for (const auto &file :
+       std::filesystem::directory_iterator(directory.str())) {
+    files.push_back(file.path().filename().string());
+    EXPECT_GT(file.file_size(), 0u) << files.back();
+  }
+  std::sort(files.begin(), files.end());
+  EXPECT_THAT(files,
+              ElementsAre("01-import.mlir", "02-schedule.mlir", "03-fuse.mlir",
+                          "04-linalg.mlir", "05-cpu.x86-64-v3.mlir",
+                          "06-llvm.x86-64-v3.mlir", "07-object.x86-64-v3.so",
+                          "08-gpu.sm_80.mlir", "09-nvvm.sm_80.mlir",
+                          "10-ptx.sm_80.ptx"));
+  std::filesystem::remove_all(directory.str());
+}
+
+TEST_F(CompilerTest, ADumpThatCannotBeWrittenIsAnError) {
+  options.dumpDirectory = "no/such/directory";
+  EXPECT_TRUE(failed(compile(model)));
+  EXPECT_THAT(message, HasSubstr("cannot be written"));
+}
+
+/// The package has a variant for each target, in their order, and opens.
+TEST_F(CompilerTest, Package) {
+  options.targets = {*parseTarget("nvidia:sm_80"),
+                     *parseTarget("cpu:x86-64-v2")};
+  FailureOr<CompiledModel> result = compile(model);
+  ASSERT_TRUE(succeeded(result)) << message;
+  std::string path = "pipelines-test.tmpkg";
+
+  EXPECT_TRUE(failed(writeModelPackage(*result, nullptr, path)));
+  EXPECT_THAT(message, HasSubstr("parameter @weight needs weights"));
+  EXPECT_FALSE(std::filesystem::exists(path));
+
+  auto weights = WeightSource::open("random:7");
+  ASSERT_TRUE(static_cast<bool>(weights));
+  ASSERT_TRUE(succeeded(writeModelPackage(*result, &*weights, path)))
+      << message;
+  auto package = package::Package::open(path);
+  ASSERT_TRUE(static_cast<bool>(package));
+  const package::Manifest &manifest = (*package)->manifest();
+  EXPECT_EQ(manifest.model.name, "norm");
+  ASSERT_EQ(manifest.variants.size(), 2u);
+  EXPECT_EQ(manifest.variants[0].target, "nvidia:sm_80");
+  EXPECT_EQ(manifest.variants[1].target, "cpu:x86-64-v2");
+  ASSERT_EQ(manifest.parameters.size(), 1u);
+  EXPECT_EQ(manifest.parameters[0].name, "weight");
+  std::filesystem::remove(path);
+}
+
+TEST_F(CompilerTest, RefusedModels) {
+  struct Refused {
+    std::string text, error;
+  };
+  auto entry = [](std::string arguments) {
+    return "func.func @f(" + arguments +
+           ") attributes {transmamba.entry} { return }";
+  };
+  auto limits = [&](std::string attributes) {
+    return "module attributes {" + attributes + "} {" + entry("") + "}";
+  };
+  const Refused all[] = {
+      {"module {}", "there is no entry point"},
+      {limits("transmamba.max_batch = 0 : i64"),
+       "'transmamba.max_batch' must be a positive integer"},
+      {limits("transmamba.max_sequence = 2147483648 : i64"),
+       "'transmamba.max_sequence' must be in [1, 2147483647]"},
+      {entry("%x: tensor<1x1x1x1x1x1x1x1x1xf32> {transmamba.name = \"x\"}"),
+       "a tensor has at most 8 dimensions"},
+      {entry("%x: tensor<2147483648xf32> {transmamba.name = \"x\"}"),
+       "each of at most 2147483647"},
+      {entry("%x: tensor<1xf32> {transmamba.name = \"x\"}, "
+             "%y: tensor<1xf32> {transmamba.name = \"x\"}"),
+       "two arguments have the name 'x'"},
+      {entry("%x: tensor<1xi32> {transmamba.name = \"x\", "
+             "transmamba.range = [4, 4]}"),
+       "must be two integers [low, high) with low < high"},
+      {entry("%x: tensor<1xi32> {transmamba.name = \"x\", "
+             "transmamba.range = [4]}"),
+       "must be two integers [low, high) with low < high"},
+  };
+  for (const Refused &refused : all) {
+    EXPECT_TRUE(failed(compile(refused.text))) << refused.error;
+    EXPECT_THAT(message, HasSubstr(refused.error));
+  }
+}
+
+TEST(WeightSource, Refused) {
+  for (const char *wrong : {"random:", "random:x", "random:-1", "random:1 ",
+                            "random:99999999999999999999"}) {
+    auto source = WeightSource::open(wrong);
+    ASSERT_FALSE(static_cast<bool>(source)) << wrong;
+    EXPECT_THAT(source.error().what(), HasSubstr("random:SEED")) << wrong;
+  }
+  EXPECT_FALSE(static_cast<bool>(WeightSource::open("no/such.safetensors")));
+}
