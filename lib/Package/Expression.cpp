@@ -224,7 +224,7 @@ static Expression parseNode(const JsonNode &node, unsigned depth) {
   if (node.isInteger())
     return Expression(node.integer());
   if (node.isString()) {
-    if (!isIdentifier(node.text()))
+    if (!isIdentifier(node.text()) && node.text() != multiprocessorsSymbol)
       node.fail("'" + node.text() + "' is not the name of a symbol");
     return Expression(node.text());
   }

@@ -7,6 +7,7 @@
 #include "Json.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 using nlohmann::json;
@@ -234,6 +235,15 @@ int64_t JsonNode::integer(int64_t low, int64_t high) const {
             : "in [" + std::to_string(low) + ", " + std::to_string(high) + "]";
     fail("expected an integer " + range + ", found " + std::to_string(result));
   }
+  return result;
+}
+
+float JsonNode::single() const {
+  if (!value.is_number())
+    fail("expected a number, found " + describe(value));
+  float result = static_cast<float>(value.get<double>());
+  if (!std::isfinite(result))
+    fail("expected a number that is finite in single precision");
   return result;
 }
 

@@ -78,6 +78,8 @@ public:
   /// An integer in [low, high].
   int64_t integer(int64_t low = std::numeric_limits<int64_t>::min(),
                   int64_t high = std::numeric_limits<int64_t>::max()) const;
+  /// A number that is finite in single precision, rounded to it.
+  float single() const;
   const std::string &text() const;
 
 private:

@@ -32,6 +32,14 @@ uint64_t Manifest::stateBytesPerRow() const {
   return total;
 }
 
+Bindings EntryPoint::maxima() const {
+  Bindings bindings;
+  for (const Symbol &symbol : symbols)
+    bindings.emplace_back(symbol.name, symbol.max);
+  bindings.emplace_back(multiprocessorsSymbol, maxMultiprocessors);
+  return bindings;
+}
+
 bool EntryPoint::usesRowState(const std::vector<State> &states) const {
   for (const Command &command : commands)
     for (const Argument &arg : command.args)
@@ -70,6 +78,13 @@ Argument Argument::scalar(Expression value) {
   return valued(Kind::Scalar, std::move(value));
 }
 
+Argument Argument::f32(float value) {
+  Argument arg;
+  arg.kind = Kind::F32;
+  arg.number = value;
+  return arg;
+}
+
 std::string_view argumentKindName(Argument::Kind kind) {
   switch (kind) {
   case Argument::Kind::Input:
@@ -84,6 +99,8 @@ std::string_view argumentKindName(Argument::Kind kind) {
     return "arena";
   case Argument::Kind::Scalar:
     return "scalar";
+  case Argument::Kind::F32:
+    return "f32";
   }
   return "";
 }

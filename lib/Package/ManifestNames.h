@@ -21,7 +21,8 @@ inline constexpr const char *formatName = "transmamba-package";
 
 inline constexpr Argument::Kind argumentKinds[] = {
     Argument::Kind::Input, Argument::Kind::Output, Argument::Kind::Parameter,
-    Argument::Kind::State, Argument::Kind::Arena,  Argument::Kind::Scalar};
+    Argument::Kind::State, Argument::Kind::Arena,  Argument::Kind::Scalar,
+    Argument::Kind::F32};
 
 std::string_view argumentKindName(Argument::Kind kind);
 /// Empty for no role.

@@ -212,8 +212,8 @@ static TensorMap parseTensorMap(const JsonNode &node) {
 }
 
 static Argument parseArgument(const JsonNode &node) {
-  node.onlyKeys(
-      {"input", "output", "parameter", "state", "arena", "scalar", "map"});
+  node.onlyKeys({"input", "output", "parameter", "state", "arena", "scalar",
+                 "f32", "map"});
   Argument arg;
   unsigned kinds = 0;
   for (Argument::Kind kind : argumentKinds) {
@@ -224,19 +224,33 @@ static Argument parseArgument(const JsonNode &node) {
     arg.kind = kind;
     if (kind == Argument::Kind::Arena || kind == Argument::Kind::Scalar)
       arg.value = parseExpression(*value);
+    else if (kind == Argument::Kind::F32)
+      arg.number = value->single();
     else
       arg.index = static_cast<uint64_t>(parseCount(*value));
   }
   if (kinds != 1)
-    node.fail("expected exactly one of input, output, parameter, state, arena "
-              "and scalar");
+    node.fail("expected exactly one of input, output, parameter, state, arena, "
+              "scalar and f32");
   if (std::optional<JsonNode> map = node.find("map"))
     arg.map = parseTensorMap(*map);
   return arg;
 }
 
+static Work parseWork(const JsonNode &node) {
+  node.onlyKeys({"flop", "bytes"});
+  Work work;
+  if (std::optional<JsonNode> flop = node.find("flop"))
+    work.flop = parseExpression(*flop);
+  if (std::optional<JsonNode> bytes = node.find("bytes"))
+    work.bytes = parseExpression(*bytes);
+  if (!work.flop && !work.bytes)
+    node.fail("expected 'flop', 'bytes' or both");
+  return work;
+}
+
 static Command parseCommand(const JsonNode &node) {
-  node.onlyKeys({"kernel", "grid", "block", "shared", "args"});
+  node.onlyKeys({"kernel", "grid", "block", "shared", "args", "work"});
   Command command;
   command.kernel = node["kernel"].text();
   JsonNode grid = node["grid"];
@@ -251,6 +265,8 @@ static Command parseCommand(const JsonNode &node) {
   }
   command.shared = parseCount(node["shared"]);
   command.args = parseList(node["args"], parseArgument);
+  if (std::optional<JsonNode> work = node.find("work"))
+    command.work = parseWork(*work);
   return command;
 }
 

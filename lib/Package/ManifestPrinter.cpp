@@ -121,10 +121,14 @@ static Json toJson(const TensorMap &map) {
 
 static Json toJson(const Argument &arg) {
   std::string kind(argumentKindName(arg.kind));
-  bool hasValue =
-      arg.kind == Argument::Kind::Arena || arg.kind == Argument::Kind::Scalar;
   Json result = Json::object();
-  result[kind] = hasValue ? expressionToJson(arg.value) : Json(arg.index);
+  if (arg.kind == Argument::Kind::F32)
+    result[kind] = arg.number;
+  else if (arg.kind == Argument::Kind::Arena ||
+           arg.kind == Argument::Kind::Scalar)
+    result[kind] = expressionToJson(arg.value);
+  else
+    result[kind] = arg.index;
   if (arg.map)
     result["map"] = toJson(*arg.map);
   return result;
@@ -134,12 +138,20 @@ static Json toJson(const Command &command) {
   Json grid = Json::array();
   for (const Expression &extent : command.grid)
     grid.push_back(expressionToJson(extent));
-  return {{"kernel", command.kernel},
-          {"grid", std::move(grid)},
-          {"block", command.block},
-          {"shared", command.shared},
-          {"args",
-           list(command.args, [](const Argument &a) { return toJson(a); })}};
+  Json result = {{"kernel", command.kernel},
+                 {"grid", std::move(grid)},
+                 {"block", command.block},
+                 {"shared", command.shared},
+                 {"args", list(command.args,
+                               [](const Argument &a) { return toJson(a); })}};
+  Json work = Json::object();
+  if (command.work.flop)
+    work["flop"] = expressionToJson(*command.work.flop);
+  if (command.work.bytes)
+    work["bytes"] = expressionToJson(*command.work.bytes);
+  if (!work.empty())
+    result["work"] = std::move(work);
+  return result;
 }
 
 static Json toJson(const EntryPoint &entry) {

@@ -16,6 +16,7 @@
 #include "transmamba/Package/Target.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -31,6 +32,9 @@ static constexpr int64_t maxGridYZ = 65535;
 static constexpr int64_t maxGridPoints = int64_t(1) << 40;
 static constexpr int64_t maxThreadsPerBlock = 1024;
 static constexpr size_t maxTensorMapRank = 5;
+/// Limits of cuTensorMapEncodeTiled.
+static constexpr int64_t maxTensorMapExtent = int64_t(1) << 32;
+static constexpr int64_t maxTensorMapStride = (int64_t(1) << 40) - 1;
 
 static std::string inQuotes(std::string_view text) {
   return "'" + std::string(text) + "'";
@@ -127,6 +131,8 @@ public:
     checkInputs();
     checkOutputs();
     checkPositions();
+    // Inputs and outputs look the same on every device, so only now.
+    maxima = entry.maxima();
     arenaBytes = sizeAtMaximum(at(place, "arena"), entry.arena);
     for (size_t i = 0; i < entry.commands.size(); ++i)
       checkCommand(at(at(place, "commands"), i), entry.commands[i]);
@@ -144,13 +150,16 @@ private:
   void checkLaunch(const std::string &commandPlace, const Command &command);
   void checkArgument(const std::string &argPlace, const Argument &arg);
   void checkTensorMap(const std::string &mapPlace, const Argument &arg);
+  void checkWork(const std::string &workPlace, const Work &work);
 
   /// The value at the symbols' maxima.
   int64_t valueAtMaximum(const std::string &exprPlace,
                          const Expression &expression) const {
     expression.forEachSymbol([&](const std::string &symbol) {
-      if (!findNamed(entry.symbols, symbol))
-        fail(exprPlace, "the entry point has no symbol " + inQuotes(symbol));
+      for (const auto &[name, value] : maxima)
+        if (name == symbol)
+          return;
+      fail(exprPlace, "the entry point has no symbol " + inQuotes(symbol));
     });
     Result<int64_t> value = expression.evaluate(maxima);
     if (!value)
@@ -197,6 +206,7 @@ private:
   const EntryPoint &entry;
   std::string place;
   std::set<std::string_view> kernels;
+  /// The caller's symbols, then the device's.
   Bindings maxima;
   int64_t arenaBytes = 0;
   std::vector<int64_t> inputBytes;
@@ -337,6 +347,24 @@ void EntryValidator::checkCommand(const std::string &commandPlace,
          "a kernel has at most " + std::to_string(maxArguments) + " arguments");
   for (size_t i = 0; i < command.args.size(); ++i)
     checkArgument(at(list, i), command.args[i]);
+  checkWork(at(commandPlace, "work"), command.work);
+}
+
+void EntryValidator::checkWork(const std::string &workPlace, const Work &work) {
+  auto checkAmount = [&](const char *key,
+                         const std::optional<Expression> &amount) {
+    if (!amount)
+      return;
+    std::string amountPlace = at(workPlace, key);
+    amount->forEachSymbol([&](const std::string &symbol) {
+      if (symbol == multiprocessorsSymbol)
+        fail(amountPlace, "work does not depend on the device");
+    });
+    if (valueAtMaximum(amountPlace, *amount) < 0)
+      fail(amountPlace, "at the symbols' maxima the work is negative");
+  };
+  checkAmount("flop", work.flop);
+  checkAmount("bytes", work.bytes);
 }
 
 void EntryValidator::checkLaunch(const std::string &commandPlace,
@@ -381,6 +409,10 @@ void EntryValidator::checkArgument(const std::string &argPlace,
   case Argument::Kind::Scalar:
     valueAtMaximum(valuePlace, arg.value);
     break;
+  case Argument::Kind::F32:
+    if (!std::isfinite(arg.number))
+      fail(valuePlace, "expected a finite number");
+    break;
   case Argument::Kind::Arena: {
     int64_t offset = sizeAtMaximum(valuePlace, arg.value);
     if (offset > arenaBytes)
@@ -417,6 +449,22 @@ int64_t EntryValidator::bufferBytes(const Argument &arg) const {
   case Argument::Kind::Arena:
     return arenaBytes - *arg.value.evaluate(maxima);
   case Argument::Kind::Scalar:
+  case Argument::Kind::F32:
+    break;
+  }
+  return 0;
+}
+
+/// The width of a swizzle's rows; 0 for none.
+static int64_t swizzleBytes(TensorMap::Swizzle swizzle) {
+  switch (swizzle) {
+  case TensorMap::Swizzle::B32:
+    return 32;
+  case TensorMap::Swizzle::B64:
+    return 64;
+  case TensorMap::Swizzle::B128:
+    return 128;
+  case TensorMap::Swizzle::None:
     break;
   }
   return 0;
@@ -425,7 +473,7 @@ int64_t EntryValidator::bufferBytes(const Argument &arg) const {
 void EntryValidator::checkTensorMap(const std::string &mapPlace,
                                     const Argument &arg) {
   const TensorMap &map = *arg.map;
-  if (variant.isCpu() || arg.kind == Argument::Kind::Scalar)
+  if (variant.isCpu() || !arg.isBuffer())
     fail(mapPlace, "only a buffer of a GPU kernel has a tensor map");
   size_t rank = map.extents.size();
   if (rank < 1 || rank > maxTensorMapRank)
@@ -441,6 +489,8 @@ void EntryValidator::checkTensorMap(const std::string &mapPlace,
     int64_t extent = sizeAtMaximum(extentPlace, map.extents[i]);
     if (extent < 1)
       fail(extentPlace, "an extent is at least 1");
+    if (extent > maxTensorMapExtent)
+      fail(extentPlace, "an extent is at most 2^32");
     if (map.box[i] < 1 || map.box[i] > 256)
       fail(at(at(mapPlace, "box"), i), "expected an integer in [1, 256]");
     int64_t stride = byteSize(map.type);
@@ -449,6 +499,8 @@ void EntryValidator::checkTensorMap(const std::string &mapPlace,
       stride = sizeAtMaximum(stridePlace, map.strides[i - 1]);
       if (stride % 16)
         fail(stridePlace, "a stride is a multiple of 16 bytes");
+      if (stride > maxTensorMapStride)
+        fail(stridePlace, "a stride is less than 2^40 bytes");
     }
     std::optional<int64_t> span = checkedMul(extent - 1, stride);
     std::optional<int64_t> sum = span ? checkedAdd(last, *span) : std::nullopt;
@@ -461,6 +513,11 @@ void EntryValidator::checkTensorMap(const std::string &mapPlace,
   if (map.box[0] * byteSize(map.type) % 16)
     fail(at(at(mapPlace, "box"), 0),
          "the innermost extent of the box is a multiple of 16 bytes");
+  int64_t widest = swizzleBytes(map.swizzle);
+  if (widest != 0 && map.box[0] * byteSize(map.type) > widest)
+    fail(at(at(mapPlace, "box"), 0),
+         "with this swizzle the innermost extent of the box is at most " +
+             std::to_string(widest) + " bytes");
 }
 
 //===----------------------------------------------------------------------===//

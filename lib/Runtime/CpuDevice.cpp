@@ -32,6 +32,8 @@ public:
   std::unique_ptr<Executor>
   createExecutor(int64_t rows, const ExecutorOptions &options) override;
 
+  int64_t multiprocessors() const override { return 1; }
+
   ThreadPool &threads() const { return *pool; }
   CpuKernel kernel(size_t index) const { return kernels[index]; }
   const uint8_t *parameter(size_t index) const { return parameters[index]; }
@@ -156,6 +158,7 @@ uint64_t CpuExecutor::resolve(const PlanArgument &arg) const {
   case Kind::State:
     return reinterpret_cast<uint64_t>(states[arg.index].data());
   case Kind::Scalar:
+  case Kind::F32:
     break;
   }
   return arg.value;

@@ -23,6 +23,7 @@ Context::Context(int ordinal) : deviceName("cuda:" + std::to_string(ordinal)) {
   check(api().cuDeviceGet(&device, ordinal), "finding the GPU");
   computeMajor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
   computeMinor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+  processors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
   check(api().cuDevicePrimaryCtxRetain(&context, device),
         "starting the GPU's context");
 }

@@ -32,6 +32,7 @@ public:
   int attribute(int which) const;
   int major() const { return computeMajor; }
   int minor() const { return computeMinor; }
+  int multiprocessors() const { return processors; }
 
   /// Throws a Failure that names this device.
   void check(CUresult result, const std::string &action) const {
@@ -44,6 +45,7 @@ private:
   std::string deviceName;
   int computeMajor = 0;
   int computeMinor = 0;
+  int processors = 0;
 };
 
 /// Makes a context the current one of this thread for the time of a scope.

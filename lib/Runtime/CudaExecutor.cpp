@@ -168,6 +168,7 @@ CUdeviceptr CudaExecutor::resolve(const PlanArgument &arg) const {
   case Kind::State:
     return states[arg.index].address();
   case Kind::Scalar:
+  case Kind::F32:
     break;
   }
   return arg.value;

@@ -149,6 +149,13 @@ void CudaProgram::prepareKernel(size_t index) {
                    "granting " + inQuotes(name) + " its shared memory");
 }
 
+/// The size of the kernel's parameter for an argument.
+static size_t parameterBytes(const package::Argument &arg) {
+  if (arg.map)
+    return sizeof(CUtensorMap);
+  return arg.kind == package::Argument::Kind::F32 ? sizeof(float) : 8;
+}
+
 /// Compares the arguments of a command with the kernel's parameters, where the
 /// driver can tell (from CUDA 12.4 on).
 void CudaProgram::checkParameters(size_t index,
@@ -161,8 +168,7 @@ void CudaProgram::checkParameters(size_t index,
     CUresult result =
         api().cuFuncGetParamInfo(kernels[index], i, &offset, &size);
     bool exists = result == CUDA_SUCCESS;
-    size_t expected =
-        i < count ? (command.args[i].map ? sizeof(CUtensorMap) : 8) : 0;
+    size_t expected = i < count ? parameterBytes(command.args[i]) : 0;
     if (exists != (i < count) || (exists && size != expected))
       throw Failure(TM_BAD_PACKAGE, package().path(),
                     "the kernel " + inQuotes(command.kernel) +

@@ -27,6 +27,10 @@ public:
   std::unique_ptr<Executor>
   createExecutor(int64_t rows, const ExecutorOptions &options) override;
 
+  int64_t multiprocessors() const override {
+    return context->multiprocessors();
+  }
+
   const std::shared_ptr<const Context> &contextPtr() const { return context; }
   CUfunction kernel(size_t index) const { return kernels[index]; }
   CUdeviceptr parameter(size_t index) const {

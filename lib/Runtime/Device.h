@@ -66,6 +66,9 @@ public:
   virtual std::unique_ptr<Executor>
   createExecutor(int64_t rows, const ExecutorOptions &options) = 0;
 
+  /// The number of a GPU's multiprocessors; 1 on a processor.
+  virtual int64_t multiprocessors() const = 0;
+
   const package::Package &package() const { return *source; }
   const package::Variant &variant() const { return *chosen; }
   /// One line for every variant: taken, or why not.

@@ -9,6 +9,8 @@
 #include "Failure.h"
 #include "transmamba/Package/CheckedMath.h"
 
+#include <cstring>
+
 namespace transmamba::runtime {
 
 using package::Argument;
@@ -27,6 +29,9 @@ public:
   PlanBuilder(const PlanSource &source, package::Bindings symbols)
       : source(source) {
     plan.entry = &source.entry;
+    bindings = symbols;
+    bindings.emplace_back(package::multiprocessorsSymbol,
+                          source.multiprocessors);
     plan.symbols = std::move(symbols);
   }
 
@@ -47,7 +52,7 @@ private:
   [[noreturn]] void fail(const std::string &what,
                          const std::string &message) const {
     std::string bound;
-    for (const auto &[name, value] : plan.symbols)
+    for (const auto &[name, value] : bindings)
       bound +=
           (bound.empty() ? "" : ", ") + name + " = " + std::to_string(value);
     throw Failure(TM_INVALID_ARGUMENT, source.path,
@@ -56,13 +61,13 @@ private:
   }
 
   int64_t value(const std::string &what, const Expression &expression) const {
-    package::Result<int64_t> result = expression.evaluate(plan.symbols);
+    package::Result<int64_t> result = expression.evaluate(bindings);
     if (!result)
       fail(what, result.error().where() + ": " + result.error().what());
     return *result;
   }
   uint64_t size(const std::string &what, const Expression &expression) const {
-    package::Result<int64_t> result = expression.evaluateSize(plan.symbols);
+    package::Result<int64_t> result = expression.evaluateSize(bindings);
     if (!result)
       fail(what, result.error().where() + ": " + result.error().what());
     return static_cast<uint64_t>(*result);
@@ -78,6 +83,8 @@ private:
   uint64_t bufferBytes(const Argument &arg, uint64_t arenaOffset) const;
 
   const PlanSource &source;
+  /// The symbols of the caller and of the device.
+  package::Bindings bindings;
   Plan plan;
 };
 } // namespace
@@ -159,6 +166,9 @@ PlanArgument PlanBuilder::argument(const package::Command &command,
     result.value = static_cast<uint64_t>(
         value("a scalar of " + inQuotes(command.kernel), arg.value));
     break;
+  case Argument::Kind::F32:
+    std::memcpy(&result.value, &arg.number, sizeof(arg.number));
+    break;
   case Argument::Kind::Parameter:
   case Argument::Kind::State:
     break;
@@ -182,6 +192,7 @@ uint64_t PlanBuilder::bufferBytes(const Argument &arg,
   case Argument::Kind::Arena:
     return plan.arenaBytes - arenaOffset;
   case Argument::Kind::Scalar:
+  case Argument::Kind::F32:
     break;
   }
   return 0;

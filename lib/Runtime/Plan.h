@@ -40,9 +40,10 @@ struct PlanTensorMap {
 
 struct PlanArgument {
   package::Argument::Kind kind = package::Argument::Kind::Scalar;
-  /// Parameter and State: which.
+  /// Input, Output, Parameter and State: which.
   uint64_t index = 0;
-  /// Input, Output, Arena: offset in the block. Scalar: the value.
+  /// Input, Output, Arena: offset in the block. Scalar: the value. F32: its
+  /// bits, in the lower half.
   uint64_t value = 0;
   /// Index into Plan::maps, or -1.
   int64_t map = -1;
@@ -78,6 +79,8 @@ struct PlanSource {
   const package::EntryPoint &entry;
   /// Rows of the session, which bound its states.
   int64_t rows;
+  /// What the device binds to package::multiprocessorsSymbol.
+  int64_t multiprocessors;
   /// The package's path, for errors.
   const std::string &path;
 };

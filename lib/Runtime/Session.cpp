@@ -176,8 +176,9 @@ const Plan &Session::planFor(const EntryPoint &entry, const InputList &inputs) {
     plans.splice(plans.begin(), plans, plan);
   } else {
     const package::Package &package = program->package();
-    PlanSource source{package.manifest(), program->variant(), entry, rowCount,
-                      package.path()};
+    PlanSource source{
+        package.manifest(), program->variant(),         entry,
+        rowCount,           program->multiprocessors(), package.path()};
     plans.push_front(makePlan(source, std::move(symbols)));
     plans.front().id = planCount++;
     if (plans.size() > maxPlans) {

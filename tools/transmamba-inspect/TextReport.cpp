@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <iterator>
 
 namespace transmamba::inspect {
@@ -26,11 +27,8 @@ using package::PositionRule;
 using package::Variant;
 
 int64_t valueAtMaximum(const EntryPoint &entry, const Expression &expression) {
-  package::Bindings maxima;
-  for (const package::Symbol &symbol : entry.symbols)
-    maxima.emplace_back(symbol.name, symbol.max);
   // Validation has evaluated every expression so.
-  package::Result<int64_t> value = expression.evaluate(maxima);
+  package::Result<int64_t> value = expression.evaluate(entry.maxima());
   return value ? *value : 0;
 }
 
@@ -274,6 +272,18 @@ void TextReport::describe(const EntryPoint &entry) {
     listCommands(entry);
 }
 
+/// The shortest text that gives the value again.
+static std::string floatText(float value) {
+  char text[32];
+  for (int digits = 1; digits <= 9; ++digits) {
+    std::snprintf(text, sizeof(text), "%.*g", digits,
+                  static_cast<double>(value));
+    if (std::strtof(text, nullptr) == value)
+      break;
+  }
+  return std::string(text) + "f";
+}
+
 std::string TextReport::argumentText(const EntryPoint &entry,
                                      const Argument &arg) const {
   std::string text;
@@ -296,6 +306,9 @@ std::string TextReport::argumentText(const EntryPoint &entry,
   case Argument::Kind::Scalar:
     text = arg.value.str();
     break;
+  case Argument::Kind::F32:
+    text = floatText(arg.number);
+    break;
   }
   return arg.map ? "map of " + text + " " + shapeText(arg.map->extents) : text;
 }
@@ -315,7 +328,12 @@ void TextReport::listCommands(const EntryPoint &entry) {
     std::string args;
     for (const Argument &arg : command.args)
       args += (args.empty() ? "" : ", ") + argumentText(entry, arg);
-    line(text + " (" + args + ")");
+    text += " (" + args + ")";
+    if (command.work.flop)
+      text += " flop " + command.work.flop->str();
+    if (command.work.bytes)
+      text += " bytes " + command.work.bytes->str();
+    line(text);
   }
 }
 

@@ -26,6 +26,10 @@ namespace transmamba::package {
 /// Values of the symbols of an entry point; a handful, so searched in order.
 using Bindings = std::vector<std::pair<std::string, int64_t>>;
 
+/// The symbol that the device binds: the number of a GPU's multiprocessors, 1
+/// on a processor. No input can have this name.
+inline constexpr const char *multiprocessorsSymbol = "$multiprocessors";
+
 /// An integer, a symbol, or an operator applied to expressions. A value type.
 class Expression {
 public:

@@ -32,6 +32,8 @@ inline constexpr int64_t formatVersion = 1;
 inline constexpr unsigned maxRank = 8;
 /// Data of archive entries and of tensors starts at multiples of this.
 inline constexpr uint64_t dataAlignment = 64;
+/// The largest number of multiprocessors for which a manifest is checked.
+inline constexpr int64_t maxMultiprocessors = 1024;
 /// Name of the archive entry that holds the parameters.
 inline constexpr const char *weightsFileName = "weights.bin";
 /// Name of the archive entry that holds the manifest.
@@ -158,13 +160,23 @@ struct TensorMap {
 
 /// An argument of a kernel: 8 bytes; with a tensor map 128 bytes by value.
 struct Argument {
-  enum class Kind : uint8_t { Input, Output, Parameter, State, Arena, Scalar };
+  enum class Kind : uint8_t {
+    Input,
+    Output,
+    Parameter,
+    State,
+    Arena,
+    Scalar,
+    F32
+  };
 
   Kind kind = Kind::Scalar;
   /// Input, Output, Parameter, State: index into the list of that name.
   uint64_t index = 0;
   /// Arena: byte offset. Scalar: value.
   Expression value;
+  /// F32: value, finite.
+  float number = 0;
   /// Pass a tensor map over the buffer in place of its address (GPU only).
   std::optional<TensorMap> map;
 
@@ -174,6 +186,19 @@ struct Argument {
   static Argument state(uint64_t index);
   static Argument arena(Expression offset);
   static Argument scalar(Expression value);
+  static Argument f32(float value);
+
+  /// True for an address, false for a value.
+  bool isBuffer() const { return kind != Kind::Scalar && kind != Kind::F32; }
+};
+
+/// What a command has to do at least, whatever the kernel does; what is not
+/// known is absent. For measuring only.
+struct Work {
+  /// Floating-point operations; a fused multiply-add counts as two.
+  std::optional<Expression> flop;
+  /// Bytes read and written, each once.
+  std::optional<Expression> bytes;
 };
 
 /// One kernel launch.
@@ -185,6 +210,7 @@ struct Command {
   /// Bytes of dynamic shared memory.
   int64_t shared = 0;
   std::vector<Argument> args;
+  Work work;
 };
 
 /// An entry point: a list of commands over buffers.
@@ -198,6 +224,9 @@ struct EntryPoint {
   Expression arena = Expression(0);
   std::vector<Command> commands;
 
+  /// The symbols, and the device's, at the maxima for which a manifest is
+  /// checked.
+  Bindings maxima() const;
   /// True where a command touches state that belongs to rows.
   bool usesRowState(const std::vector<State> &states) const;
 };

@@ -36,6 +36,14 @@ TEST(Manifest, PrintedFormParsesToTheSame) {
   EXPECT_EQ(parsed->files[2].xxh3, 0xfedcba9876543210u);
   EXPECT_EQ(parsed->variants[0].entries[0].commands[0].args[3].map->box,
             (std::vector<int64_t>{16, 8, 1}));
+  const Command &command = parsed->variants[0].entries[0].commands[0];
+  EXPECT_EQ(command.args[6].kind, Argument::Kind::F32);
+  EXPECT_EQ(command.args[6].number, 0.1f);
+  EXPECT_EQ(command.work.flop->str(), "B * T * 1000");
+  EXPECT_EQ(command.work.bytes->str(), "B * T");
+  EXPECT_FALSE(parsed->variants[0].entries[1].commands[0].work.flop);
+  EXPECT_EQ(parsed->variants[0].entries[1].commands[0].grid[0].str(),
+            "min($multiprocessors, B)");
   EXPECT_EQ(parsed->stateBytesPerRow(), 8u * 2 * 16 * 2 + 4 * 4 * 4);
   EXPECT_TRUE(parsed->variants[0].entries[0].usesRowState(parsed->states));
   EXPECT_FALSE(parsed->model.layers[1].transPoint);
@@ -217,6 +225,14 @@ INSTANTIATE_TEST_SUITE_P(
                     "no symbol 'B'"},
         BadManifest{DECODE "/inputs/1/shape", "[4]", DECODE "/inputs/1/shape",
                     "expected [\"B\"]"},
+        BadManifest{
+            PREFILL "/inputs/0/shape", "[\"B\", \"T\", \"$multiprocessors\"]",
+            PREFILL "/inputs/0/shape/2", "no symbol '$multiprocessors'"},
+        BadManifest{PREFILL "/outputs/0/shape/1", "\"$multiprocessors\"",
+                    PREFILL "/outputs/0/shape/1",
+                    "no symbol '$multiprocessors'"},
+        BadManifest{PREFILL "/symbols/0/name", "\"$multiprocessors\"",
+                    PREFILL "/symbols/0/name", "is not an identifier"},
         BadManifest{PREFILL "/arena", "[\"mul\", \"B\", 9223372036854775807]",
                     PREFILL "/arena", "64 bits"},
         BadManifest{PREFILL "/arena", "[\"sub\", 0, \"B\"]", PREFILL "/arena",
@@ -261,6 +277,27 @@ INSTANTIATE_TEST_SUITE_P(
                     COMMAND "/args/2/arena", "beyond the arena's 16384"},
         BadManifest{COMMAND "/args/5", "{\"scalar\": \"Q\"}",
                     COMMAND "/args/5/scalar", "no symbol 'Q'"},
+        BadManifest{COMMAND "/args/6", "{\"f32\": 1e39}", COMMAND "/args/6/f32",
+                    "finite in single precision"},
+        BadManifest{COMMAND "/args/6", "{\"f32\": \"T\"}",
+                    COMMAND "/args/6/f32", "expected a number"},
+        BadManifest{LAUNCH "/args/6/map",
+                    R"({"type": "f32", "extents": [1], "strides": [],
+                        "box": [4], "swizzle": "none", "promotion": "none"})",
+                    LAUNCH "/args/6/map", "only a buffer of a GPU kernel"},
+        BadManifest{COMMAND "/work", "{}", COMMAND "/work",
+                    "'flop', 'bytes' or both"},
+        BadManifest{COMMAND "/work/flop", "[\"sub\", 0, \"T\"]",
+                    COMMAND "/work/flop", "negative"},
+        BadManifest{COMMAND "/work/flop",
+                    "[\"mul\", \"T\", 9223372036854775807]",
+                    COMMAND "/work/flop", "64 bits"},
+        BadManifest{COMMAND "/work/bytes", "\"Q\"", COMMAND "/work/bytes",
+                    "no symbol 'Q'"},
+        BadManifest{COMMAND "/work/bytes", "\"$multiprocessors\"",
+                    COMMAND "/work/bytes", "does not depend on the device"},
+        BadManifest{LAUNCH "/grid/1", "[\"mul\", \"$multiprocessors\", 64]",
+                    LAUNCH "/grid/1", "more than a GPU's grid"},
         BadManifest{COMMAND "/args/0/map",
                     R"({"type": "f32", "extents": [1], "strides": [],
                         "box": [4], "swizzle": "none", "promotion": "none"})",
@@ -275,6 +312,12 @@ INSTANTIATE_TEST_SUITE_P(
                     LAUNCH "/args/3/map/box/0", "[1, 256]"},
         BadManifest{LAUNCH "/args/3/map/box/0", "4", LAUNCH "/args/3/map/box/0",
                     "multiple of 16"},
+        BadManifest{LAUNCH "/args/3/map/box/0", "24",
+                    LAUNCH "/args/3/map/box/0", "at most 32 bytes"},
+        BadManifest{LAUNCH "/args/3/map/extents/1", "4294967297",
+                    LAUNCH "/args/3/map/extents/1", "at most 2^32"},
+        BadManifest{LAUNCH "/args/3/map/strides/1", "1099511627776",
+                    LAUNCH "/args/3/map/strides/1", "less than 2^40"},
         BadManifest{LAUNCH "/args/3/map/swizzle", "\"16B\"",
                     LAUNCH "/args/3/map/swizzle", "known are none"}));
 

@@ -91,7 +91,10 @@ inline Manifest sampleManifest() {
                   Argument::arena(Expression::mul("B", 64)),
                   Argument::state(0),
                   Argument::output(0),
-                  Argument::scalar("T")};
+                  Argument::scalar("T"),
+                  Argument::f32(0.1f)};
+  command.work.flop = Expression::mul(Expression::mul("B", "T"), 1000);
+  command.work.bytes = Expression::mul("B", "T");
   prefill.commands = {command};
 
   EntryPoint decode;
@@ -125,11 +128,13 @@ inline Manifest sampleManifest() {
   TensorMap map;
   map.type = ElementType::BF16;
   map.extents = {16, Expression::mul("B", 2), 8};
-  map.strides = {32, 64};
+  map.strides = {32, Expression::mul("B", 16)};
   map.box = {16, 8, 1};
   map.swizzle = TensorMap::Swizzle::B32;
   map.promotion = TensorMap::Promotion::B128;
   launch.args[3].map = map;
+  gpu.entries[1].commands[0].grid[0] =
+      Expression::min(multiprocessorsSymbol, "B");
   manifest.variants = {gpu, cpu};
   return manifest;
 }

@@ -213,8 +213,8 @@ TEST_F(CudaTest, SessionsShareTheWeights) {
   SessionHandle a = session(1);
   int before = fakeCudaCounters().liveObjects;
   SessionHandle b = session(1);
-  // Two states and a stream; the module and the weights are there.
-  EXPECT_EQ(fakeCudaCounters().liveObjects - before, 3);
+  // Three states and a stream; the module and the weights are there.
+  EXPECT_EQ(fakeCudaCounters().liveObjects - before, 4);
   a.reset();
   ASSERT_EQ(prefill(b.get(), {8}, {1}, sums), TM_OK);
   EXPECT_EQ(sums, Floats{4});
@@ -242,8 +242,71 @@ TEST_F(CudaTest, TensorMaps) {
       << tm_last_error();
   EXPECT_TRUE(std::isnan(out[0]));
   EXPECT_EQ(fakeCudaCounters().tensorMaps, 1);
-  EXPECT_EQ(fakeCudaCounters().lastMapExtent, 7u);
-  EXPECT_EQ(fakeCudaCounters().lastMapStride, 32u);
+  EXPECT_EQ(fakeCudaCounters().lastMapExtents[1], 7u);
+  EXPECT_EQ(fakeCudaCounters().lastMapStrides[0], 32u);
+}
+
+TEST_F(CudaTest, ExtentsAndStridesOfTensorMapsDependOnSizes) {
+  fakeCudaSetDevice(10, 0, uint64_t(1) << 26);
+  Manifest manifest = gpuManifest();
+  Variant &gpu = manifest.variants[0];
+  gpu.target = "nvidia:sm_100";
+  TensorMap map;
+  map.type = ElementType::BF16;
+  map.extents = {8, "N", Expression::ceilDiv("N", 2), 1, 2};
+  map.strides = {16, Expression::mul("N", 16), 16,
+                 Expression::mul(Expression::mul("N", "N"), 16)};
+  map.box = {8, 4, 1, 1, 1};
+  EntryPoint &entry = gpu.entries[4];
+  entry.arena = Expression::mul(Expression::mul("N", "N"), 64);
+  Argument &scratch = entry.commands[0].args[0];
+  scratch = Argument::arena(0);
+  scratch.map = map;
+  open(manifest);
+  SessionHandle s = session(1, TM_SESSION_POISON);
+  for (int64_t n : {7, 100}) {
+    Floats like(n), out(1);
+    tm_tensor input = tensor("like", TM_F32, {n}, like);
+    tm_tensor output = tensor("out", TM_F32, {1}, out);
+    ASSERT_EQ(tm_session_invoke(s.get(), "leak", &input, 1, &output, 1), TM_OK)
+        << tm_last_error();
+    FakeCudaCounters counters = fakeCudaCounters();
+    EXPECT_EQ(counters.lastMapRank, 5u);
+    uint64_t size = static_cast<uint64_t>(n);
+    const uint64_t extents[] = {8, size, (size + 1) / 2, 1, 2};
+    const uint64_t strides[] = {16, 16 * size, 16, 16 * size * size};
+    EXPECT_TRUE(std::equal(extents, extents + 5, counters.lastMapExtents));
+    EXPECT_TRUE(std::equal(strides, strides + 4, counters.lastMapStrides));
+  }
+}
+
+/// The grid of a persistent kernel is the GPU's number of multiprocessors, its
+/// counter starts as zero, and a constant is passed in single precision.
+TEST_F(CudaTest, PersistentKernels) {
+  SessionHandle s = session(1);
+  for (int i = 0; i < 4; ++i) {
+    std::vector<int8_t> like(10);
+    Floats out(10);
+    Ints points(1);
+    tm_tensor input = tensor("like", TM_I8, {10}, like);
+    tm_tensor outputs[] = {tensor("out", TM_F32, {10}, out),
+                           tensor("seen", TM_I32, {1}, points)};
+    ASSERT_EQ(tm_session_invoke(s.get(), "spread", &input, 1, outputs, 2),
+              TM_OK)
+        << tm_last_error();
+    EXPECT_EQ(out, (Floats{0, .25, .5, .75, 1, 1.25, 1.5, 1.75, 2, 2.25}));
+    EXPECT_EQ(points, Ints{4});
+  }
+}
+
+/// A kernel with a parameter of another size than f32 is refused.
+TEST_F(CudaTest, ConstantsHaveFourBytes) {
+  Manifest manifest = gpuManifest();
+  std::vector<Argument> &args =
+      manifest.variants[0].entries[5].commands[0].args;
+  std::swap(args[2], args[3]);
+  open(manifest);
+  expectContains(loadingProblem(TM_BAD_PACKAGE), "parameter 2 has 8 bytes");
 }
 
 //===----------------------------------------------------------------------===//

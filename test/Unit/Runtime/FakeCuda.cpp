@@ -6,6 +6,7 @@
 
 #include "FakeCuda.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -55,6 +56,7 @@ struct State {
   uint64_t memory = uint64_t(1) << 26;
   uint64_t allocated = 0;
   int contexts = 0;
+  std::map<const Function *, unsigned> shared;
   std::map<uint64_t, uint64_t> deviceMemory;
   std::set<void *> objects;
   FakeCudaCounters counters{};
@@ -79,14 +81,20 @@ void copy_tokens(const uint64_t *, int64_t, int64_t, int64_t);
 void count_point(const uint64_t *, int64_t, int64_t, int64_t);
 void clear_count(const uint64_t *, int64_t, int64_t, int64_t);
 void leak_scratch(const uint64_t *, int64_t, int64_t, int64_t);
+void persist(const uint64_t *, int64_t, int64_t, int64_t);
 }
 
 static const Function functions[] = {
     {"scale_tokens", scale_tokens, 4}, {"sum_row", sum_row, 5},
     {"add_token", add_token, 6},       {"copy_tokens", copy_tokens, 3},
     {"count_point", count_point, 4},   {"clear_count", clear_count, 1},
-    {"leak_scratch", leak_scratch, 2},
+    {"leak_scratch", leak_scratch, 2}, {"persist", persist, 6},
 };
+
+/// Shared memory of a block that needs no asking, and the most there is.
+static constexpr unsigned grantedShared = 49152, maxShared = 232448;
+/// The static shared memory of every kernel.
+static constexpr unsigned staticShared = 1024;
 
 /// Returns from the function with the failure that a test has asked for.
 #define FAIL_IF_ASKED()                                                        \
@@ -200,7 +208,7 @@ int cuDeviceGetAttribute(int *value, int which, int) {
     *value = state.minor;
     return Success;
   case 97: // shared memory of a block
-    *value = 232448;
+    *value = maxShared;
     return Success;
   }
   return InvalidValue;
@@ -408,12 +416,15 @@ int cuModuleGetFunction(const Function **function, int *, const char *name) {
 }
 
 int cuFuncGetAttribute(int *value, int which, const Function *) {
-  *value = which == 0 ? 512 : which == 1 ? 1024 : 0;
+  *value = which == 0 ? 512 : which == 1 ? int(staticShared) : 0;
   return Success;
 }
 
-int cuFuncSetAttribute(const Function *, int which, int value) {
-  return which == 8 && value <= 232448 - 1024 ? Success : InvalidValue;
+int cuFuncSetAttribute(const Function *function, int which, int value) {
+  if (which != 8 || value < 0 || unsigned(value) > maxShared - staticShared)
+    return InvalidValue;
+  state.shared[function] = static_cast<unsigned>(value);
+  return Success;
 }
 
 int cuFuncGetParamInfo(const Function *function, size_t index, size_t *offset,
@@ -424,20 +435,28 @@ int cuFuncGetParamInfo(const Function *function, size_t index, size_t *offset,
   // leak_scratch takes its scratch as a tensor map where a test makes one.
   bool map = std::strcmp(function->name, "leak_scratch") == 0 && index == 0 &&
              state.major == 10;
-  *size = map ? 128 : 8;
+  bool single = std::strcmp(function->name, "persist") == 0 && index == 3;
+  *size = map ? 128 : single ? 4 : 8;
   return Success;
 }
 
 int cuLaunchKernel(const Function *function, unsigned gx, unsigned gy,
-                   unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned,
-                   Stream *stream, void **parameters, void **) {
+                   unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                   unsigned shared, Stream *stream, void **parameters,
+                   void **) {
   NEED_CONTEXT();
   if (!isAlive(stream) || gx == 0 || gy == 0 || gz == 0 || bx * by * bz == 0)
     return InvalidValue;
+  auto granted = state.shared.find(function);
+  if (shared + staticShared > grantedShared &&
+      (granted == state.shared.end() || shared > granted->second))
+    return InvalidValue;
   Launch launch{function, {gx, gy, gz}, {}};
   for (unsigned i = 0; i < function->parameters; ++i) {
-    uint64_t value;
-    std::memcpy(&value, parameters[i], sizeof(value));
+    size_t offset, size;
+    cuFuncGetParamInfo(function, i, &offset, &size);
+    uint64_t value = 0;
+    std::memcpy(&value, parameters[i], std::min(size, sizeof(value)));
     launch.args.push_back(value);
   }
   if (stream->capturing) {
@@ -476,14 +495,17 @@ int cuTensorMapEncodeTiled(void *map, int, uint32_t rank, void *address,
                            const uint32_t *, const uint32_t *, int, int, int,
                            int) {
   FAIL_IF_ASKED();
-  if (reinterpret_cast<uintptr_t>(map) % 64 ||
+  if (rank < 1 || rank > 5 || reinterpret_cast<uintptr_t>(map) % 64 ||
       reinterpret_cast<uintptr_t>(address) % 16)
     return InvalidValue;
   std::memset(map, 0, 128);
   std::memcpy(map, &address, sizeof(address));
   ++state.counters.tensorMaps;
-  state.counters.lastMapExtent = extents[rank - 1];
-  state.counters.lastMapStride = rank > 1 ? strides[0] : 0;
+  state.counters.lastMapRank = rank;
+  for (uint32_t i = 0; i < rank; ++i)
+    state.counters.lastMapExtents[i] = extents[i];
+  for (uint32_t i = 0; i + 1 < rank; ++i)
+    state.counters.lastMapStrides[i] = strides[i];
   return Success;
 }
 

@@ -7,7 +7,8 @@
 // libcuda.so.1 for tests: the functions that the runtime uses, with "device"
 // memory on the heap and the kernels of Kernels.c. It is stricter than the real
 // one: memory, streams and graphs must be used under their context, during a
-// capture nothing but launches is allowed, and everything must be given back.
+// capture nothing but launches is allowed, shared memory beyond 48 KB must be
+// asked for, and everything must be given back.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,10 +26,11 @@ struct FakeCudaCounters {
   int directLaunches;
   int graphLaunches;
   int captures;
-  /// Tensor maps made, and the first extent of the last one.
+  /// Tensor maps made, and the last one.
   int tensorMaps;
-  uint64_t lastMapExtent;
-  uint64_t lastMapStride;
+  uint32_t lastMapRank;
+  uint64_t lastMapExtents[5];
+  uint64_t lastMapStrides[4];
 };
 
 FakeCudaCounters fakeCudaCounters(void);

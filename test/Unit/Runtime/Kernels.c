@@ -101,6 +101,31 @@ void leak_scratch(Args args, int64_t x, int64_t y, int64_t z) {
   *(float *)args[1] = *(const float *)args[0];
 }
 
+/* counter[1] (a workspace), N, P, factor (f32), out[N], seen[1]: P points take
+ * the elements from a counter. The last one to find none left sets the counter
+ * back, and says how many they are. */
+void persist(Args args, int64_t x, int64_t y, int64_t z) {
+  int32_t *counter = (int32_t *)args[0];
+  int64_t count = (int64_t)args[1];
+  int64_t points = (int64_t)args[2];
+  float *out = (float *)args[4];
+  union {
+    uint32_t bits;
+    float value;
+  } factor;
+  int32_t next;
+  (void)x;
+  (void)y;
+  (void)z;
+  factor.bits = (uint32_t)args[3];
+  while ((next = __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED)) < count)
+    out[next] = factor.value * (float)next;
+  if (next != count + points - 1)
+    return;
+  *counter = 0;
+  *(int32_t *)args[5] = (int32_t)points;
+}
+
 /* The logits of a row: largest for the byte after `token`, then falling. */
 static void fill_logits(float *logits, int32_t token) {
   for (int32_t i = 0; i < 256; ++i)

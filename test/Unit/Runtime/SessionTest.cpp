@@ -141,7 +141,7 @@ TEST_F(SessionTest, StatesCanBeRestored) {
 
 TEST_F(SessionTest, DescribesStates) {
   SessionHandle s = session(3);
-  ASSERT_EQ(tm_session_state_count(s.get()), 2u);
+  ASSERT_EQ(tm_session_state_count(s.get()), 3u);
   tm_tensor state;
   ASSERT_EQ(tm_session_describe_state(s.get(), 0, &state), TM_OK);
   EXPECT_STREQ(state.name, "layers.0.sum");
@@ -151,8 +151,8 @@ TEST_F(SessionTest, DescribesStates) {
   ASSERT_EQ(tm_session_describe_state(s.get(), 1, &state), TM_OK);
   EXPECT_EQ(state.rank, 1);
   EXPECT_EQ(state.shape[0], 1) << "a workspace has no rows";
-  expectFailure(tm_session_describe_state(s.get(), 2, &state),
-                TM_INVALID_ARGUMENT, "there is no state 2");
+  expectFailure(tm_session_describe_state(s.get(), 3, &state),
+                TM_INVALID_ARGUMENT, "there is no state 3");
 }
 
 TEST_F(SessionTest, SessionsDoNotShareState) {
@@ -418,6 +418,23 @@ static Ints countPoints(tm_session *session, int64_t x, int64_t y, int64_t z) {
   EXPECT_EQ(tm_session_invoke(session, "count", &input, 1, &output, 1), TM_OK)
       << tm_last_error();
   return counts;
+}
+
+TEST_F(SessionTest, AProcessorIsOneMultiprocessor) {
+  SessionHandle s = session(1);
+  for (int i = 0; i < 2; ++i) {
+    std::vector<int8_t> like(5);
+    Floats out(5);
+    Ints points(1);
+    tm_tensor input = tensor("like", TM_I8, {5}, like);
+    tm_tensor outputs[] = {tensor("out", TM_F32, {5}, out),
+                           tensor("seen", TM_I32, {1}, points)};
+    ASSERT_EQ(tm_session_invoke(s.get(), "spread", &input, 1, outputs, 2),
+              TM_OK)
+        << tm_last_error();
+    EXPECT_EQ(out, (Floats{0, .25, .5, .75, 1}));
+    EXPECT_EQ(points, Ints{1});
+  }
 }
 
 TEST_F(SessionTest, EveryPointOfAGridIsCalledOnce) {

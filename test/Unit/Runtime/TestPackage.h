@@ -129,6 +129,25 @@ inline EntryPoint leakEntry() {
   return entry;
 }
 
+/// like [N] to out [N], its indices times 0.25, and seen [1], the number of
+/// multiprocessors, by a grid of that many points.
+inline EntryPoint spreadEntry() {
+  EntryPoint entry;
+  entry.name = "spread";
+  entry.symbols = {{"N", 1000, "like", 0}};
+  entry.inputs = {{"like", ElementType::I8, {"N"}, {}, "", Input::Role::None}};
+  entry.outputs = {{"out", ElementType::F32, {"N"}},
+                   {"seen", ElementType::I32, {1}}};
+  entry.commands = {makeCommand("persist", {multiprocessorsSymbol, 1, 1},
+                                {Argument::state(2), Argument::scalar("N"),
+                                 Argument::scalar(multiprocessorsSymbol),
+                                 Argument::f32(0.25f), Argument::output(0),
+                                 Argument::output(1)})};
+  entry.commands[0].work.flop = "N";
+  entry.commands[0].work.bytes = Expression::mul("N", 4);
+  return entry;
+}
+
 /// The manifest with one CPU variant, without its files and parameters.
 inline Manifest testManifest() {
   Manifest manifest;
@@ -141,16 +160,17 @@ inline Manifest testManifest() {
   manifest.model.layers = {{0, 0, 0}};
   manifest.states = {
       {"layers.0.sum", "ssm_state", 0, ElementType::F32, {2}, {}},
-      {"visits", "workspace", {}, ElementType::I32, {1}, {}}};
+      {"visits", "workspace", {}, ElementType::I32, {1}, {}},
+      {"counter", "workspace", {}, ElementType::I32, {1}, {}}};
   Variant variant;
   variant.target = "cpu:x86-64";
   variant.object = "code/kernels.so";
   for (const char *name :
        {"scale_tokens", "sum_row", "add_token", "copy_tokens", "count_point",
-        "clear_count", "leak_scratch"})
+        "clear_count", "leak_scratch", "persist"})
     variant.kernels.push_back({name, 0, 0, 0});
-  variant.entries = {prefillEntry(), decodeEntry(), echoEntry(), countEntry(),
-                     leakEntry()};
+  variant.entries = {prefillEntry(), decodeEntry(), echoEntry(),
+                     countEntry(),   leakEntry(),   spreadEntry()};
   manifest.variants = {variant};
   return manifest;
 }
