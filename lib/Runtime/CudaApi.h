@@ -51,6 +51,22 @@ enum : int {
   CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN = 97,
 };
 
+/// CUpointer_attribute
+enum : int {
+  CU_POINTER_ATTRIBUTE_MEMORY_TYPE = 2,
+  CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL = 9,
+};
+
+/// CUmemorytype
+enum : unsigned {
+  CU_MEMORYTYPE_DEVICE = 2,
+};
+
+/// CUstreamCaptureStatus
+enum : int {
+  CU_STREAM_CAPTURE_STATUS_NONE = 0,
+};
+
 /// CUfunction_attribute
 enum : int {
   CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK = 0,
@@ -103,15 +119,22 @@ enum : int {
   X(cuMemFree, "cuMemFree_v2", (CUdeviceptr))                                  \
   X(cuMemAllocHost, "cuMemAllocHost_v2", (void **, size_t))                    \
   X(cuMemFreeHost, "cuMemFreeHost", (void *))                                  \
+  X(cuPointerGetAttribute, "cuPointerGetAttribute",                            \
+    (void *, int, CUdeviceptr))                                                \
   X(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2",                                 \
     (CUdeviceptr, const void *, size_t, CUstream))                             \
   X(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2",                                 \
     (void *, CUdeviceptr, size_t, CUstream))                                   \
+  X(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2",                                 \
+    (CUdeviceptr, CUdeviceptr, size_t, CUstream))                              \
   X(cuMemsetD8Async, "cuMemsetD8Async",                                        \
     (CUdeviceptr, unsigned char, size_t, CUstream))                            \
   X(cuStreamCreate, "cuStreamCreate", (CUstream *, unsigned))                  \
   X(cuStreamDestroy, "cuStreamDestroy_v2", (CUstream))                         \
   X(cuStreamSynchronize, "cuStreamSynchronize", (CUstream))                    \
+  X(cuStreamWaitEvent, "cuStreamWaitEvent", (CUstream, CUevent, unsigned))     \
+  X(cuStreamGetCtx, "cuStreamGetCtx", (CUstream, CUcontext *))                 \
+  X(cuStreamIsCapturing, "cuStreamIsCapturing", (CUstream, int *))             \
   X(cuStreamBeginCapture, "cuStreamBeginCapture_v2", (CUstream, unsigned))     \
   X(cuStreamEndCapture, "cuStreamEndCapture", (CUstream, CUgraph *))           \
   X(cuGraphInstantiate, "cuGraphInstantiateWithFlags",                         \
@@ -132,6 +155,7 @@ enum : int {
   X(cuEventCreate, "cuEventCreate", (CUevent *, unsigned))                     \
   X(cuEventDestroy, "cuEventDestroy_v2", (CUevent))                            \
   X(cuEventRecord, "cuEventRecord", (CUevent, CUstream))                       \
+  X(cuEventSynchronize, "cuEventSynchronize", (CUevent))                       \
   X(cuEventElapsedTime, "cuEventElapsedTime", (float *, CUevent, CUevent))
 
 /// Functions that older drivers lack; null there.

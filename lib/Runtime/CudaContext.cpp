@@ -8,6 +8,8 @@
 
 #include "Failure.h"
 
+#include <utility>
+
 namespace transmamba::runtime::cuda {
 
 Context::Context(int ordinal) : deviceName("cuda:" + std::to_string(ordinal)) {
@@ -45,6 +47,14 @@ Memory::Memory(Memory &&other) noexcept
       deviceAddress(std::exchange(other.deviceAddress, 0)),
       hostAddress(std::exchange(other.hostAddress, nullptr)),
       length(std::exchange(other.length, 0)) {}
+
+Memory Memory::detach() {
+  Memory result(context, kind, what);
+  std::swap(result.deviceAddress, deviceAddress);
+  std::swap(result.hostAddress, hostAddress);
+  std::swap(result.length, length);
+  return result;
+}
 
 void Memory::reserve(uint64_t bytes) {
   if (holds(bytes))

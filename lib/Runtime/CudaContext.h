@@ -28,6 +28,7 @@ public:
   ~Context();
 
   CUcontext handle() const { return context; }
+  CUdevice ordinal() const { return device; }
   const std::string &name() const { return deviceName; }
   int attribute(int which) const;
   int major() const { return computeMajor; }
@@ -81,6 +82,9 @@ public:
   void reserve(uint64_t bytes);
   /// True where reserve has nothing to do.
   bool holds(uint64_t bytes) const { return length != 0 && bytes <= length; }
+
+  /// The allocation, which this object no longer has.
+  Memory detach();
 
   CUdeviceptr address() const { return deviceAddress; }
   uint8_t *host() const { return static_cast<uint8_t *>(hostAddress); }

@@ -40,8 +40,12 @@ CudaExecutor::CudaExecutor(const CudaProgram &program, int64_t rows,
   check(api().cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING),
         "creating a stream");
   try {
+    check(api().cuEventCreate(&lastCall, CU_EVENT_DISABLE_TIMING),
+          "creating an event");
     clearStates();
   } catch (...) {
+    if (lastCall)
+      api().cuEventDestroy(lastCall);
     api().cuStreamDestroy(stream);
     throw;
   }
@@ -50,15 +54,27 @@ CudaExecutor::CudaExecutor(const CudaProgram &program, int64_t rows,
 CudaExecutor::~CudaExecutor() {
   CUcontext popped;
   api().cuCtxPushCurrent(context().handle());
+  if (callsPending)
+    api().cuEventSynchronize(lastCall);
   dropGraphs();
+  api().cuEventDestroy(lastCall);
   for (CUevent event : events)
     api().cuEventDestroy(event);
   api().cuStreamDestroy(stream);
   api().cuCtxPopCurrent(&popped);
 }
 
-void CudaExecutor::synchronize(const char *action) const {
+/// Waits for the executor's stream; what runs there has waited for all calls.
+void CudaExecutor::synchronize(const char *action) {
   check(api().cuStreamSynchronize(stream), action);
+  callsPending = false;
+}
+
+/// What follows on that stream comes after all calls that have been enqueued.
+void CudaExecutor::waitForCalls(CUstream waiting) {
+  if (callsPending)
+    check(api().cuStreamWaitEvent(waiting, lastCall, 0),
+          "waiting for an earlier call");
 }
 
 uint8_t *CudaExecutor::inputStaging(uint64_t bytes) {
@@ -69,6 +85,7 @@ uint8_t *CudaExecutor::inputStaging(uint64_t bytes) {
 
 void CudaExecutor::readState(size_t index, void *data) {
   ContextScope scope(context());
+  waitForCalls(stream);
   check(api().cuMemcpyDtoHAsync(data, states[index].address(),
                                 stateBytes[index], stream),
         "reading a state");
@@ -77,6 +94,7 @@ void CudaExecutor::readState(size_t index, void *data) {
 
 void CudaExecutor::writeState(size_t index, const void *data) {
   ContextScope scope(context());
+  waitForCalls(stream);
   check(api().cuMemcpyHtoDAsync(states[index].address(), data,
                                 stateBytes[index], stream),
         "writing a state");
@@ -85,6 +103,7 @@ void CudaExecutor::writeState(size_t index, const void *data) {
 
 void CudaExecutor::clearStates() {
   ContextScope scope(context());
+  waitForCalls(stream);
   for (size_t i = 0; i < states.size(); ++i)
     check(api().cuMemsetD8Async(states[i].address(), 0, stateBytes[i], stream),
           "clearing a state");
@@ -95,44 +114,65 @@ void CudaExecutor::clearStates() {
 // Running
 //===----------------------------------------------------------------------===//
 
-/// Makes room. Graphs hold addresses, so they go before a buffer moves: making
-/// room may fail half way.
-void CudaExecutor::reserveBuffers(const Plan &plan) {
-  if (!inputs.holds(plan.inputBytes) || !outputs.holds(plan.outputBytes) ||
-      !arena.holds(plan.arenaBytes))
-    dropGraphs();
-  inputs.reserve(plan.inputBytes);
-  outputs.reserve(plan.outputBytes);
-  arena.reserve(plan.arenaBytes);
-  hostInputs.reserve(plan.inputBytes);
-  hostOutputs.reserve(plan.outputBytes);
+bool CudaExecutor::holds(const Blocks &blocks) const {
+  return inputs.holds(blocks.inputs) && outputs.holds(blocks.outputs) &&
+         arena.holds(blocks.arena);
 }
 
-void CudaExecutor::poison(const Memory &memory, uint64_t bytes) {
+/// Makes room. Graphs hold addresses, so they go before a buffer moves: making
+/// room may fail half way.
+void CudaExecutor::reserveBlocks(const Blocks &blocks) {
+  if (holds(blocks))
+    return;
+  if (callsPending)
+    check(api().cuEventSynchronize(lastCall), "waiting for an earlier call");
+  dropGraphs();
+  auto grow = [&](Memory &memory, uint64_t bytes) {
+    if (memory.holds(bytes))
+      return;
+    if (captured)
+      retired.push_back(memory.detach());
+    memory.reserve(bytes);
+  };
+  grow(inputs, blocks.inputs);
+  grow(outputs, blocks.outputs);
+  grow(arena, blocks.arena);
+}
+
+void CudaExecutor::poison(CUdeviceptr address, uint64_t bytes,
+                          CUstream target) {
   if (bytes != 0)
-    check(api().cuMemsetD8Async(memory.address(), poisonByte, bytes, stream),
+    check(api().cuMemsetD8Async(address, poisonByte, bytes, target),
           "poisoning memory");
+}
+
+void CudaExecutor::poisonAll(const Launch &run) {
+  for (size_t i = 0; i < run.plan.outputs.size(); ++i)
+    poison(output(run, i), run.plan.outputs[i].bytes, run.stream);
+  poison(arena.address(), run.plan.arenaBytes, run.stream);
 }
 
 const uint8_t *CudaExecutor::run(const Plan &plan,
                                  const std::vector<bool> &wanted) {
   ContextScope scope(context());
-  reserveBuffers(plan);
-  if (options.poison) {
-    poison(outputs, plan.outputBytes);
-    poison(arena, plan.arenaBytes);
-  }
+  static const CallerMemory none;
+  Launch launch{plan, none, stream};
+  waitForCalls(stream);
+  reserveBlocks({plan.inputBytes, plan.outputBytes, plan.arenaBytes});
+  hostInputs.reserve(plan.inputBytes);
+  hostOutputs.reserve(plan.outputBytes);
+  if (options.poison)
+    poisonAll(launch);
   if (plan.inputBytes != 0)
     check(api().cuMemcpyHtoDAsync(inputs.address(), hostInputs.host(),
                                   plan.inputBytes, stream),
           "copying the inputs");
-  milliseconds.clear();
   if (options.profile)
-    launchProfiled(plan);
+    launchProfiled(launch);
   else if (options.graphs)
-    launchGraph(plan);
+    launchGraph(launch);
   else
-    launchAll(plan);
+    launchAll(launch);
   for (size_t i = 0; i < plan.outputs.size(); ++i) {
     const PlanTensor &tensor = plan.outputs[i];
     if (wanted[i] && tensor.bytes != 0)
@@ -142,25 +182,29 @@ const uint8_t *CudaExecutor::run(const Plan &plan,
             "copying the outputs");
   }
   synchronize("running the entry point");
-  if (options.profile) {
-    milliseconds.resize(plan.commands.size());
-    for (size_t i = 0; i < plan.commands.size(); ++i) {
-      float elapsed = 0;
-      check(api().cuEventElapsedTime(&elapsed, events[i], events[i + 1]),
-            "measuring a time");
-      milliseconds[i] = elapsed;
-    }
-  }
   return hostOutputs.host();
 }
 
-CUdeviceptr CudaExecutor::resolve(const PlanArgument &arg) const {
+CUdeviceptr CudaExecutor::input(const Launch &run, size_t index) const {
+  if (!run.memory.inputs.empty() && run.memory.inputs[index] != 0)
+    return run.memory.inputs[index];
+  return inputs.address() + run.plan.inputs[index].offset;
+}
+
+CUdeviceptr CudaExecutor::output(const Launch &run, size_t index) const {
+  if (!run.memory.outputs.empty() && run.memory.outputs[index] != 0)
+    return run.memory.outputs[index];
+  return outputs.address() + run.plan.outputs[index].offset;
+}
+
+CUdeviceptr CudaExecutor::resolve(const Launch &run,
+                                  const PlanArgument &arg) const {
   using Kind = package::Argument::Kind;
   switch (arg.kind) {
   case Kind::Input:
-    return inputs.address() + arg.value;
+    return input(run, arg.index);
   case Kind::Output:
-    return outputs.address() + arg.value;
+    return output(run, arg.index);
   case Kind::Arena:
     return arena.address() + arg.value;
   case Kind::Parameter:
@@ -216,7 +260,7 @@ CUtensorMap CudaExecutor::encode(const PlanTensorMap &map, CUdeviceptr address,
   return result;
 }
 
-void CudaExecutor::launch(const Plan &plan, const PlanCommand &command) {
+void CudaExecutor::launch(const Launch &run, const PlanCommand &command) {
   const package::Command &description = *command.description;
   std::vector<CUtensorMap> maps;
   maps.reserve(command.args.size());
@@ -228,10 +272,11 @@ void CudaExecutor::launch(const Plan &plan, const PlanCommand &command) {
       api().cuFuncGetParamInfo ? command.args.size() : maxParameters, &zeros);
   for (size_t i = 0; i < command.args.size(); ++i) {
     const PlanArgument &arg = command.args[i];
-    values[i] = resolve(arg);
+    values[i] = resolve(run, arg);
     pointers[i] = &values[i];
     if (arg.map >= 0) {
-      maps.push_back(encode(plan.maps[arg.map], values[i], description.kernel));
+      maps.push_back(
+          encode(run.plan.maps[arg.map], values[i], description.kernel));
       pointers[i] = &maps.back();
     }
   }
@@ -240,38 +285,48 @@ void CudaExecutor::launch(const Plan &plan, const PlanCommand &command) {
             program.kernel(command.kernel), extent(command.grid[0]),
             extent(command.grid[1]), extent(command.grid[2]),
             extent(description.block[0]), extent(description.block[1]),
-            extent(description.block[2]), extent(description.shared), stream,
-            pointers.data(), nullptr),
+            extent(description.block[2]), extent(description.shared),
+            run.stream, pointers.data(), nullptr),
         "launching " + inQuotes(description.kernel));
 }
 
-void CudaExecutor::launchAll(const Plan &plan) {
-  for (const PlanCommand &command : plan.commands)
-    launch(plan, command);
+void CudaExecutor::launchAll(const Launch &run) {
+  for (const PlanCommand &command : run.plan.commands)
+    launch(run, command);
 }
 
-void CudaExecutor::launchProfiled(const Plan &plan) {
-  while (events.size() < plan.commands.size() + 1) {
+/// Launches the commands between events, and waits for the times.
+void CudaExecutor::launchProfiled(const Launch &run) {
+  size_t count = run.plan.commands.size();
+  while (events.size() < count + 1) {
     CUevent event;
     check(api().cuEventCreate(&event, CU_EVENT_DEFAULT), "creating an event");
     events.push_back(event);
   }
-  for (size_t i = 0; i < plan.commands.size(); ++i) {
-    check(api().cuEventRecord(events[i], stream), "recording an event");
-    launch(plan, plan.commands[i]);
+  for (size_t i = 0; i < count; ++i) {
+    check(api().cuEventRecord(events[i], run.stream), "recording an event");
+    launch(run, run.plan.commands[i]);
   }
-  check(api().cuEventRecord(events[plan.commands.size()], stream),
-        "recording an event");
+  check(api().cuEventRecord(events[count], run.stream), "recording an event");
+  check(api().cuEventSynchronize(events[count]), "running the entry point");
+  milliseconds.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    float elapsed = 0;
+    check(api().cuEventElapsedTime(&elapsed, events[i], events[i + 1]),
+          "measuring a time");
+    milliseconds[i] = elapsed;
+  }
 }
 
 /// Launches the commands one by one at the first call, as a graph from the
 /// second on.
-void CudaExecutor::launchGraph(const Plan &plan) {
-  auto graph = std::find_if(graphs.begin(), graphs.end(),
-                            [&](const Graph &g) { return g.plan == plan.id; });
+void CudaExecutor::launchGraph(const Launch &run) {
+  auto graph = std::find_if(graphs.begin(), graphs.end(), [&](const Graph &g) {
+    return g.plan == run.plan.id && g.memory == run.memory;
+  });
   if (graph == graphs.end()) {
-    launchAll(plan);
-    graphs.push_front({plan.id, nullptr});
+    launchAll(run);
+    graphs.push_front({run.plan.id, run.memory, nullptr});
     if (graphs.size() > maxGraphs) {
       if (graphs.back().handle)
         api().cuGraphExecDestroy(graphs.back().handle);
@@ -281,16 +336,18 @@ void CudaExecutor::launchGraph(const Plan &plan) {
   }
   graphs.splice(graphs.begin(), graphs, graph);
   if (!graph->handle)
-    graph->handle = capture(plan);
-  check(api().cuGraphLaunch(graph->handle, stream), "launching a graph");
+    graph->handle = capture(run.plan, run.memory);
+  check(api().cuGraphLaunch(graph->handle, run.stream), "launching a graph");
 }
 
-CUgraphExec CudaExecutor::capture(const Plan &plan) {
+/// Captures on the executor's stream, wherever the graph is to run.
+CUgraphExec CudaExecutor::capture(const Plan &plan,
+                                  const CallerMemory &memory) {
   check(api().cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
         "starting a capture");
   CUgraph graph = nullptr;
   try {
-    launchAll(plan);
+    launchAll({plan, memory, stream});
   } catch (...) {
     // Ends the capture, so that the stream can be used again.
     if (api().cuStreamEndCapture(stream, &graph) == CUDA_SUCCESS)
@@ -310,6 +367,109 @@ void CudaExecutor::dropGraphs() noexcept {
     if (graph.handle)
       api().cuGraphExecDestroy(graph.handle);
   graphs.clear();
+}
+
+//===----------------------------------------------------------------------===//
+// Running on a stream of the caller
+//===----------------------------------------------------------------------===//
+
+Place CudaExecutor::placeOf(const void *pointer) const {
+  ContextScope scope(context());
+  CUdeviceptr address = reinterpret_cast<CUdeviceptr>(pointer);
+  unsigned type = 0;
+  CUresult result = api().cuPointerGetAttribute(
+      &type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, address);
+  // The driver knows nothing of memory that it has not allocated.
+  if (result == CUDA_ERROR_INVALID_VALUE)
+    return Place::Host;
+  check(result, "asking where memory lies");
+  if (type != CU_MEMORYTYPE_DEVICE)
+    return Place::Host;
+  int ordinal = 0;
+  check(api().cuPointerGetAttribute(
+            &ordinal, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, address),
+        "asking where memory lies");
+  return ordinal == context().ordinal() ? Place::Device : Place::OtherDevice;
+}
+
+bool CudaExecutor::isCapturing(void *callerStream) const {
+  ContextScope scope(context());
+  CUstream target = static_cast<CUstream>(callerStream);
+  CUcontext owner = nullptr;
+  if (api().cuStreamGetCtx(target, &owner) != CUDA_SUCCESS ||
+      owner != context().handle())
+    throw Failure(TM_INVALID_ARGUMENT, context().name(),
+                  "the stream does not belong to the primary context of this "
+                  "GPU");
+  int status = CU_STREAM_CAPTURE_STATUS_NONE;
+  CUresult result = api().cuStreamIsCapturing(target, &status);
+  if (result != CUDA_SUCCESS)
+    throw Failure(TM_BAD_STATE, context().name(),
+                  "the stream takes no work now (" + api().describe(result) +
+                      ")");
+  return status != CU_STREAM_CAPTURE_STATUS_NONE;
+}
+
+uint8_t *CudaExecutor::enqueueStaging(uint64_t bytes) {
+  stagedInputs.reserve(bytes, "the inputs of a call");
+  return stagedInputs.data();
+}
+
+/// True where the caller gives an address for each tensor that has any bytes.
+static bool coversAll(const std::vector<PlanTensor> &tensors,
+                      const std::vector<uint64_t> &addresses) {
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (tensors[i].bytes != 0 && addresses[i] == 0)
+      return false;
+  return true;
+}
+
+/// Copies what has been staged to the executor's block.
+void CudaExecutor::copyStaged(const Launch &run) {
+  for (size_t i = 0; i < run.plan.inputs.size(); ++i) {
+    const PlanTensor &tensor = run.plan.inputs[i];
+    if (tensor.bytes != 0 && run.memory.inputs[i] == 0)
+      check(api().cuMemcpyHtoDAsync(inputs.address() + tensor.offset,
+                                    stagedInputs.data() + tensor.offset,
+                                    tensor.bytes, run.stream),
+            "copying the inputs");
+  }
+}
+
+void CudaExecutor::enqueue(const Plan &plan, const CallerMemory &memory,
+                           void *callerStream) {
+  bool capturing = isCapturing(callerStream);
+  ContextScope scope(context());
+  Launch run{plan, memory, static_cast<CUstream>(callerStream)};
+  Blocks blocks{coversAll(plan.inputs, memory.inputs) ? 0 : plan.inputBytes,
+                coversAll(plan.outputs, memory.outputs) ? 0 : plan.outputBytes,
+                plan.arenaBytes};
+  if (capturing) {
+    if (options.profile)
+      throw Failure(TM_BAD_STATE, context().name(),
+                    "a session that measures times cannot be captured");
+    if (!holds(blocks))
+      throw Failure(TM_BAD_STATE, context().name(),
+                    "the first call with these sizes allocates memory, which a "
+                    "capture does not allow; make one before the capture");
+    captured = true;
+    if (options.poison)
+      poisonAll(run);
+    return launchAll(run);
+  }
+  waitForCalls(run.stream);
+  reserveBlocks(blocks);
+  if (options.poison)
+    poisonAll(run);
+  copyStaged(run);
+  if (options.profile)
+    launchProfiled(run);
+  else if (options.graphs)
+    launchGraph(run);
+  else
+    launchAll(run);
+  check(api().cuEventRecord(lastCall, run.stream), "recording an event");
+  callsPending = true;
 }
 
 } // namespace transmamba::runtime::cuda

@@ -9,6 +9,7 @@
 
 #include "CudaContext.h"
 #include "Device.h"
+#include "HostMemory.h"
 
 #include <list>
 #include <memory>
@@ -58,6 +59,12 @@ public:
                ExecutorOptions options);
   ~CudaExecutor() override;
 
+  bool hasStreams() const override { return true; }
+  Place placeOf(const void *pointer) const override;
+  bool isCapturing(void *stream) const override;
+  uint8_t *enqueueStaging(uint64_t bytes) override;
+  void enqueue(const Plan &plan, const CallerMemory &memory,
+               void *stream) override;
   uint8_t *inputStaging(uint64_t bytes) override;
   const uint8_t *run(const Plan &plan,
                      const std::vector<bool> &wanted) override;
@@ -67,27 +74,46 @@ public:
   const std::vector<double> &times() const override { return milliseconds; }
 
 private:
+  /// A run of a plan: where it goes and what it works on.
+  struct Launch {
+    const Plan &plan;
+    const CallerMemory &memory;
+    CUstream stream;
+  };
   /// The commands of a plan as a graph; null after the first run, which is not
   /// worth a graph if it remains the only one.
   struct Graph {
     uint64_t plan = 0;
+    CallerMemory memory;
     CUgraphExec handle = nullptr;
+  };
+  /// Bytes of the executor's blocks that a run needs.
+  struct Blocks {
+    uint64_t inputs;
+    uint64_t outputs;
+    uint64_t arena;
   };
 
   const Context &context() const { return *program.contextPtr(); }
   void check(CUresult result, const std::string &action) const {
     context().check(result, action);
   }
-  void synchronize(const char *action) const;
-  void reserveBuffers(const Plan &plan);
-  void poison(const Memory &memory, uint64_t bytes);
-  void launchAll(const Plan &plan);
-  void launch(const Plan &plan, const PlanCommand &command);
-  void launchProfiled(const Plan &plan);
-  void launchGraph(const Plan &plan);
-  CUgraphExec capture(const Plan &plan);
+  void synchronize(const char *action);
+  void waitForCalls(CUstream waiting);
+  bool holds(const Blocks &blocks) const;
+  void reserveBlocks(const Blocks &blocks);
+  void poison(CUdeviceptr address, uint64_t bytes, CUstream target);
+  void poisonAll(const Launch &run);
+  void copyStaged(const Launch &run);
+  void launchAll(const Launch &run);
+  void launch(const Launch &run, const PlanCommand &command);
+  void launchProfiled(const Launch &run);
+  void launchGraph(const Launch &run);
+  CUgraphExec capture(const Plan &plan, const CallerMemory &memory);
   void dropGraphs() noexcept;
-  CUdeviceptr resolve(const PlanArgument &arg) const;
+  CUdeviceptr input(const Launch &run, size_t index) const;
+  CUdeviceptr output(const Launch &run, size_t index) const;
+  CUdeviceptr resolve(const Launch &run, const PlanArgument &arg) const;
   CUtensorMap encode(const PlanTensorMap &map, CUdeviceptr address,
                      const std::string &kernel) const;
 
@@ -99,6 +125,16 @@ private:
   Memory arena;
   Memory hostInputs;
   Memory hostOutputs;
+  /// Inputs of enqueue. Not pinned: the driver is done with such memory when a
+  /// copy returns.
+  HostMemory stagedInputs;
+  /// Recorded behind every call of enqueue.
+  CUevent lastCall = nullptr;
+  bool callsPending = false;
+  /// The caller's graphs hold addresses of the blocks, for as long as they
+  /// like: blocks that have become too small are kept.
+  bool captured = false;
+  std::vector<Memory> retired;
   std::vector<Memory> states;
   std::vector<uint64_t> stateBytes;
   /// Most recently used first.

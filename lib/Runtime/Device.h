@@ -35,10 +35,36 @@ struct ExecutorOptions {
   bool profile = false;
 };
 
+/// Tensors of the caller in the device's memory, which take the place of those
+/// in the executor's blocks: for each input and output an address, or 0.
+struct CallerMemory {
+  std::vector<uint64_t> inputs;
+  std::vector<uint64_t> outputs;
+
+  bool operator==(const CallerMemory &other) const {
+    return inputs == other.inputs && outputs == other.outputs;
+  }
+};
+
+/// Where memory of the caller lies.
+enum class Place { Host, Device, OtherDevice };
+
 /// Memory and launches of one session.
 class Executor {
 public:
   virtual ~Executor() = default;
+
+  /// True where enqueue and what it takes exist.
+  virtual bool hasStreams() const { return false; }
+  virtual Place placeOf(const void *) const { return Place::Host; }
+  /// True while the caller captures the stream. A failure where the stream is
+  /// not the device's.
+  virtual bool isCapturing(void *) const { return false; }
+  /// As inputStaging, for the next enqueue.
+  virtual uint8_t *enqueueStaging(uint64_t) { return nullptr; }
+  /// Launches the commands of the plan on a stream of the caller. Inputs
+  /// without an address in `memory` have been staged.
+  virtual void enqueue(const Plan &, const CallerMemory &, void *) {}
 
   /// Memory of the host in which the caller puts the inputs of the next run, at
   /// least `bytes` of it. Valid until the next call.

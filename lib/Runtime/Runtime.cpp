@@ -313,6 +313,18 @@ tm_status tm_session_invoke(tm_session *session, const char *entry,
   });
 }
 
+tm_status tm_session_enqueue(tm_session *session, const char *entry,
+                             const tm_tensor *inputs, size_t input_count,
+                             const tm_tensor *outputs, size_t output_count,
+                             void *stream) {
+  return guarded([&] {
+    require(session, "session");
+    require(entry, "entry");
+    session->impl.enqueue(entry, inputs, input_count, outputs, output_count,
+                          stream);
+  });
+}
+
 tm_status tm_session_output_shape(tm_session *session, const char *entry,
                                   const tm_tensor *inputs, size_t input_count,
                                   const char *name, tm_tensor *output) {

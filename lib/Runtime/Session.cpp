@@ -389,15 +389,26 @@ void Session::stageInput(const Plan &plan, size_t index,
   }
 }
 
-void Session::stageInputs(const Plan &plan, const InputList &inputs) {
-  uint8_t *block = executor->inputStaging(plan.inputBytes);
+/// Copies the inputs, but for those that are in the device's memory.
+void Session::stageInputs(const Plan &plan, const InputList &inputs,
+                          const CallerMemory *memory, uint8_t *block) const {
   for (size_t i = 0; i < inputs.size(); ++i) {
+    if (memory && memory->inputs[i] != 0)
+      continue;
     uint8_t *target = block + plan.inputs[i].offset;
     if (inputs[i])
       stageInput(plan, i, inputs, target);
     else
       stagePositions(plan.inputs[i], target);
   }
+}
+
+void Session::requireData(const Plan &plan, const InputList &inputs) const {
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i] && !inputs[i]->data && plan.inputs[i].bytes != 0)
+      fail(TM_INVALID_ARGUMENT, *plan.entry,
+           "the input " + inQuotes(plan.entry->inputs[i].name) +
+               " has no data");
 }
 
 void Session::invoke(std::string_view name, const tm_tensor *inputTensors,
@@ -407,10 +418,7 @@ void Session::invoke(std::string_view name, const tm_tensor *inputTensors,
   const EntryPoint &entry = findEntry(name);
   InputList inputs = matchInputs(entry, inputTensors, inputCount);
   const Plan &plan = planFor(entry, inputs);
-  for (size_t i = 0; i < inputs.size(); ++i)
-    if (inputs[i] && !inputs[i]->data && plan.inputs[i].bytes != 0)
-      fail(TM_INVALID_ARGUMENT, entry,
-           "the input " + inQuotes(entry.inputs[i].name) + " has no data");
+  requireData(plan, inputs);
   std::vector<const tm_tensor *> outputs =
       matchOutputs(plan, outputTensors, outputCount);
   checkBatch(plan);
@@ -420,7 +428,7 @@ void Session::invoke(std::string_view name, const tm_tensor *inputTensors,
     wanted.push_back(output != nullptr);
   const uint8_t *results;
   try {
-    stageInputs(plan, inputs);
+    stageInputs(plan, inputs, nullptr, executor->inputStaging(plan.inputBytes));
     lastPlan = nullptr;
     results = executor->run(plan, wanted);
   } catch (const Failure &failure) {
@@ -433,6 +441,121 @@ void Session::invoke(std::string_view name, const tm_tensor *inputTensors,
     if (outputs[i] && plan.outputs[i].bytes != 0)
       std::memcpy(outputs[i]->data, results + plan.outputs[i].offset,
                   plan.outputs[i].bytes);
+  rowPositions = std::move(next);
+}
+
+//===----------------------------------------------------------------------===//
+// Running on a stream of the caller
+//===----------------------------------------------------------------------===//
+
+/// The address of a tensor in the device's memory; 0 where it is the host's.
+uint64_t Session::deviceAddress(const EntryPoint &entry,
+                                const std::string &name,
+                                const tm_tensor &tensor) const {
+  Place place = executor->placeOf(tensor.data);
+  if (place == Place::Host)
+    return 0;
+  if (place == Place::OtherDevice)
+    fail(TM_INVALID_ARGUMENT, entry,
+         inQuotes(name) + " lies in the memory of another GPU");
+  uint64_t address = reinterpret_cast<uint64_t>(tensor.data);
+  if (address % package::dataAlignment)
+    fail(TM_INVALID_ARGUMENT, entry,
+         "the address of " + inQuotes(name) + " on the GPU is not a multiple " +
+             "of " + std::to_string(package::dataAlignment));
+  return address;
+}
+
+/// Finds out what lies in the device's memory, and checks that it may.
+CallerMemory
+Session::placeTensors(const Plan &plan, const InputList &inputs,
+                      const std::vector<const tm_tensor *> &outputs) const {
+  const EntryPoint &entry = *plan.entry;
+  CallerMemory memory;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Input &input = entry.inputs[i];
+    bool given = inputs[i] && plan.inputs[i].bytes != 0;
+    memory.inputs.push_back(given ? deviceAddress(entry, input.name, *inputs[i])
+                                  : 0);
+    if (memory.inputs[i] != 0 &&
+        (input.range || input.role == Input::Role::Lengths))
+      fail(TM_INVALID_ARGUMENT, entry,
+           "the values of the input " + inQuotes(input.name) +
+               " must be checked; hand it in in host memory");
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    bool given = outputs[i] && plan.outputs[i].bytes != 0;
+    const std::string &name = entry.outputs[i].name;
+    memory.outputs.push_back(given ? deviceAddress(entry, name, *outputs[i])
+                                   : 0);
+    if (given && memory.outputs[i] == 0)
+      fail(TM_INVALID_ARGUMENT, entry,
+           "the output " + inQuotes(name) +
+               " lies in host memory; a call that does not wait writes to the "
+               "GPU's (tm_session_invoke writes to the host's)");
+  }
+  auto requireApart = [&](size_t output, uint64_t address, uint64_t bytes,
+                          const std::string &name) {
+    uint64_t start = memory.outputs[output];
+    if (start != 0 && address != 0 && start < address + bytes &&
+        address < start + plan.outputs[output].bytes)
+      fail(TM_INVALID_ARGUMENT, entry,
+           "the output " + inQuotes(entry.outputs[output].name) +
+               " overlaps with " + inQuotes(name));
+  };
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    for (size_t j = 0; j < inputs.size(); ++j)
+      requireApart(i, memory.inputs[j], plan.inputs[j].bytes,
+                   entry.inputs[j].name);
+    for (size_t j = i + 1; j < outputs.size(); ++j)
+      requireApart(i, memory.outputs[j], plan.outputs[j].bytes,
+                   entry.outputs[j].name);
+  }
+  return memory;
+}
+
+void Session::enqueue(std::string_view name, const tm_tensor *inputTensors,
+                      size_t inputCount, const tm_tensor *outputTensors,
+                      size_t outputCount, void *stream) {
+  if (!executor->hasStreams()) {
+    if (stream)
+      fail(TM_INVALID_ARGUMENT, "a processor has no streams; pass null");
+    return invoke(name, inputTensors, inputCount, outputTensors, outputCount);
+  }
+  requireUsable();
+  const EntryPoint &entry = findEntry(name);
+  InputList inputs = matchInputs(entry, inputTensors, inputCount);
+  const Plan &plan = planFor(entry, inputs);
+  requireData(plan, inputs);
+  std::vector<const tm_tensor *> outputs =
+      matchOutputs(plan, outputTensors, outputCount);
+  checkBatch(plan);
+  // Before any value is looked at, which may not be possible.
+  CallerMemory memory = placeTensors(plan, inputs, outputs);
+  if (executor->isCapturing(stream)) {
+    if (entry.positions.kind != PositionRule::Kind::None)
+      fail(TM_BAD_STATE, entry,
+           "moves the positions of the session, which a captured graph would "
+           "not do again");
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (plan.inputs[i].bytes != 0 && memory.inputs[i] == 0)
+        fail(TM_BAD_STATE, entry,
+             "the input " + inQuotes(entry.inputs[i].name) +
+                 " is in host memory, which a captured graph would not read "
+                 "again");
+  }
+  std::vector<int64_t> next = nextPositions(plan, inputs);
+  try {
+    stageInputs(plan, inputs, &memory,
+                executor->enqueueStaging(plan.inputBytes));
+    lastPlan = nullptr;
+    executor->enqueue(plan, memory, stream);
+  } catch (const Failure &failure) {
+    if (failure.status == TM_DEVICE_ERROR)
+      broken = failure.error.what();
+    throw;
+  }
+  lastPlan = &plan;
   rowPositions = std::move(next);
 }
 

@@ -27,6 +27,9 @@ public:
 
   void invoke(std::string_view entry, const tm_tensor *inputs,
               size_t inputCount, const tm_tensor *outputs, size_t outputCount);
+  void enqueue(std::string_view entry, const tm_tensor *inputs,
+               size_t inputCount, const tm_tensor *outputs, size_t outputCount,
+               void *stream);
   void outputShape(std::string_view entry, const tm_tensor *inputs,
                    size_t inputCount, std::string_view name, tm_tensor &output);
   void reset();
@@ -58,8 +61,16 @@ private:
                       const InputList &inputs);
   std::vector<const tm_tensor *>
   matchOutputs(const Plan &plan, const tm_tensor *outputs, size_t count) const;
+  void requireData(const Plan &plan, const InputList &inputs) const;
   void checkBatch(const Plan &plan) const;
-  void stageInputs(const Plan &plan, const InputList &inputs);
+  CallerMemory
+  placeTensors(const Plan &plan, const InputList &inputs,
+               const std::vector<const tm_tensor *> &outputs) const;
+  uint64_t deviceAddress(const package::EntryPoint &entry,
+                         const std::string &name,
+                         const tm_tensor &tensor) const;
+  void stageInputs(const Plan &plan, const InputList &inputs,
+                   const CallerMemory *memory, uint8_t *block) const;
   void stageInput(const Plan &plan, size_t index, const InputList &inputs,
                   uint8_t *target) const;
   void stagePositions(const PlanTensor &tensor, uint8_t *target) const;

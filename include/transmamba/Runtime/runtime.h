@@ -16,6 +16,8 @@
 |*   tm_session_create(package, device, 1, NULL, &session);                 *|
 |*   tm_session_invoke(session, "prefill", inputs, 2, outputs, 1);          *|
 |*                                                                          *|
+|* tm_session_enqueue is the same without copies, on a CUDA stream.         *|
+|*                                                                          *|
 |* Errors. Every function that can fail returns a tm_status; tm_last_error  *|
 |* then gives one line, `origin: error: what is wrong and what to do`. No   *|
 |* exception and no signal leaves the library, and nothing that a package   *|
@@ -53,7 +55,7 @@ extern "C" {
 
 /* Grows when a function or a field is added. Structures that may grow begin
  * with their size, so programs built with an older header keep working. */
-#define TM_ABI_VERSION 1
+#define TM_ABI_VERSION 2
 
 /* Tensors have at most this many dimensions. */
 #define TM_MAX_RANK 8
@@ -198,7 +200,8 @@ TM_API const char *tm_session_target(const tm_session *session);
 TM_API const char *tm_session_selection(const tm_session *session);
 TM_API int64_t tm_session_rows(const tm_session *session);
 
-/* A tensor in the caller's memory: row-major, without padding. */
+/* A tensor in the caller's memory: row-major, without padding. The memory is
+ * the host's but where tm_session_enqueue takes a GPU's. */
 typedef struct tm_tensor {
   /* The input's or output's name. */
   const char *name;
@@ -224,6 +227,41 @@ TM_API tm_status tm_session_invoke(tm_session *session, const char *entry,
                                    const tm_tensor *inputs, size_t input_count,
                                    const tm_tensor *outputs,
                                    size_t output_count);
+
+/* As tm_session_invoke, but without waiting and, on a GPU, without copying:
+ * launches the entry point on the caller's CUDA stream (a CUstream or
+ * cudaStream_t; null is the default stream), with tensors that lie in the
+ * memory of the session's GPU. The call may return before anything has run.
+ * Since TM_ABI_VERSION 2.
+ *
+ * Inputs whose values the library must see, those with a range and lengths, are
+ * in host memory; they are copied before the call returns. Every other input
+ * may be in host memory too, or in the GPU's, where kernels read it as it is.
+ * Outputs are in the GPU's memory. The driver is asked where a pointer belongs;
+ * that the tensor's bytes lie there is the caller's word. Addresses on the GPU
+ * are multiples of 64, an output overlaps with no other tensor, and memory
+ * stays as it is until the stream has come past the call.
+ *
+ * Order. Calls of one session wait for one another on the GPU, on whatever
+ * streams they are. Positions move when the call returns; what fails on the GPU
+ * later is reported by the stream, or by a later call.
+ *
+ * CUDA graphs. From the second call with the same sizes and addresses on, the
+ * commands are replayed as one graph. While the caller captures the stream, the
+ * commands become part of the caller's graph instead, if everything that the
+ * entry point takes is in the GPU's memory and it moves no positions (else
+ * TM_BAD_STATE), and a call with the same sizes has been made before. Earlier
+ * calls must have ended. The graph works as long as the session lives, whose
+ * other calls must not run at the same time: they share scratch memory and
+ * state.
+ *
+ * On a processor `stream` is null, all memory is the host's, and the call has
+ * ended when it returns. A session with TM_SESSION_PROFILE waits in any case.
+ */
+TM_API tm_status tm_session_enqueue(tm_session *session, const char *entry,
+                                    const tm_tensor *inputs, size_t input_count,
+                                    const tm_tensor *outputs,
+                                    size_t output_count, void *stream);
 
 /* Type, rank and shape of the output `name` for inputs of the given shapes (the
  * data of `inputs` is not looked at). Fills everything of `output` but `data`.

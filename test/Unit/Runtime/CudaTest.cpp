@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CudaApi.h"
 #include "FakeCuda.h"
 #include "TestPackage.h"
 
@@ -18,6 +19,7 @@
 #include <cstring>
 #include <elf.h>
 
+using namespace transmamba::runtime;
 using namespace transmamba::runtime::test;
 using Floats = std::vector<float>;
 using Ints = std::vector<int32_t>;
@@ -213,8 +215,8 @@ TEST_F(CudaTest, SessionsShareTheWeights) {
   SessionHandle a = session(1);
   int before = fakeCudaCounters().liveObjects;
   SessionHandle b = session(1);
-  // Three states and a stream; the module and the weights are there.
-  EXPECT_EQ(fakeCudaCounters().liveObjects - before, 4);
+  // Three states, a stream and an event; the module and the weights are there.
+  EXPECT_EQ(fakeCudaCounters().liveObjects - before, 5);
   a.reset();
   ASSERT_EQ(prefill(b.get(), {8}, {1}, sums), TM_OK);
   EXPECT_EQ(sums, Floats{4});
@@ -307,6 +309,315 @@ TEST_F(CudaTest, ConstantsHaveFourBytes) {
   std::swap(args[2], args[3]);
   open(manifest);
   expectContains(loadingProblem(TM_BAD_PACKAGE), "parameter 2 has 8 bytes");
+}
+
+//===----------------------------------------------------------------------===//
+// Streams and memory of the caller
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Memory of the GPU and a stream, as a program has them that uses CUDA itself.
+class EnqueueTest : public CudaTest {
+protected:
+  void SetUp() override {
+    CudaTest::SetUp();
+    ASSERT_EQ(driver.cuDevicePrimaryCtxRetain(&context, 0), cuda::CUDA_SUCCESS);
+    ASSERT_EQ(driver.cuCtxPushCurrent(context), cuda::CUDA_SUCCESS);
+    ASSERT_EQ(driver.cuStreamCreate(&stream, 0), cuda::CUDA_SUCCESS);
+    fakeCudaResetCounters();
+  }
+  void TearDown() override {
+    fakeCudaSetMemoryOrdinal(0);
+    for (void *address : allocations)
+      driver.cuMemFree(reinterpret_cast<cuda::CUdeviceptr>(address));
+    driver.cuStreamDestroy(stream);
+    driver.cuCtxPopCurrent(&context);
+    driver.cuDevicePrimaryCtxRelease(0);
+    CudaTest::TearDown();
+  }
+
+  /// The driver's "GPU" memory is on the heap, so tests read it as it is.
+  template <typename T> T *allocate(size_t count) {
+    cuda::CUdeviceptr address = 0;
+    EXPECT_EQ(driver.cuMemAlloc(&address, count * sizeof(T)),
+              cuda::CUDA_SUCCESS);
+    allocations.push_back(reinterpret_cast<void *>(address));
+    return reinterpret_cast<T *>(address);
+  }
+  tm_status enqueueDecode(tm_session *session, Ints tokens, float *sums,
+                          cuda::CUstream on) {
+    int64_t rows = static_cast<int64_t>(tokens.size());
+    tm_tensor input = tensor("tokens", TM_I32, {rows}, tokens);
+    tm_tensor output{"sums", TM_F32, 1, {rows}, sums};
+    return tm_session_enqueue(session, "decode", &input, 1, &output, 1, on);
+  }
+  /// "leak" with its input on the GPU.
+  tm_status enqueueLeak(tm_session *session, int64_t n, float *like, float *out,
+                        cuda::CUstream on) {
+    tm_tensor input{"like", TM_F32, 1, {n}, like};
+    tm_tensor output{"out", TM_F32, 1, {1}, out};
+    return tm_session_enqueue(session, "leak", &input, 1, &output, 1, on);
+  }
+  void expectRefused(tm_status status, const char *message,
+                     tm_status expected = TM_INVALID_ARGUMENT) {
+    EXPECT_EQ(status, expected);
+    expectContains(tm_last_error(), message);
+  }
+
+  const cuda::Api &driver = cuda::api();
+  cuda::CUcontext context = nullptr;
+  cuda::CUstream stream = nullptr;
+  std::vector<void *> allocations;
+};
+} // namespace
+
+TEST_F(EnqueueTest, WritesToTheCallersMemory) {
+  SessionHandle s = session(2);
+  ASSERT_EQ(prefill(s.get(), {1, 2, 3, 4, 5, 6}, {3, 1}, sums), TM_OK);
+  float *out = allocate<float>(2);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(enqueueDecode(s.get(), {2, 4}, out, i == 2 ? nullptr : stream),
+              TM_OK)
+        << tm_last_error();
+    EXPECT_EQ(out[0], 4.0f + i);
+    EXPECT_EQ(out[1], 4.0f + 2 * i);
+  }
+  std::vector<int64_t> positions(2);
+  ASSERT_EQ(tm_session_positions(s.get(), positions.data()), TM_OK);
+  EXPECT_EQ(positions, (std::vector<int64_t>{7, 5}));
+  // The same session without streams goes on from there.
+  ASSERT_EQ(decode(s.get(), {2, 4}, sums, seen), TM_OK);
+  EXPECT_EQ(sums, (Floats{8, 12}));
+  EXPECT_EQ(seen, (Ints{7, 5}));
+}
+
+TEST_F(EnqueueTest, InputsOnTheGpuAreNotCopied) {
+  SessionHandle s = session(1);
+  int64_t n = 3;
+  int8_t *like = allocate<int8_t>(3);
+  float *out = allocate<float>(3);
+  tm_tensor input{"like", TM_I8, 1, {n}, like};
+  tm_tensor output{"out", TM_F32, 1, {n}, out};
+  fakeCudaResetCounters();
+  for (int i = 0; i < 3; ++i) {
+    std::fill(out, out + 3, -1.0f);
+    ASSERT_EQ(
+        tm_session_enqueue(s.get(), "spread", &input, 1, &output, 1, stream),
+        TM_OK)
+        << tm_last_error();
+    EXPECT_EQ(Floats(out, out + 3), (Floats{0, .25, .5}));
+  }
+  EXPECT_EQ(fakeCudaCounters().uploads, 0);
+  std::vector<int8_t> host(3);
+  input.data = host.data();
+  ASSERT_EQ(
+      tm_session_enqueue(s.get(), "spread", &input, 1, &output, 1, stream),
+      TM_OK);
+  EXPECT_EQ(fakeCudaCounters().uploads, 1);
+}
+
+/// Kernels read the caller's tensors: here one that the kernel copies.
+TEST_F(EnqueueTest, KernelsReadTheCallersMemory) {
+  Manifest manifest = gpuManifest();
+  EntryPoint &leak = manifest.variants[0].entries[4];
+  leak.commands[0].args[0] = Argument::input(0);
+  open(manifest);
+  SessionHandle s = session(1);
+  float *like = allocate<float>(7), *out = allocate<float>(1);
+  for (int i = 0; i < 4; ++i) {
+    *like = static_cast<float>(i);
+    ASSERT_EQ(enqueueLeak(s.get(), 7, like, out, stream), TM_OK)
+        << tm_last_error();
+    EXPECT_EQ(*out, i);
+  }
+}
+
+TEST_F(EnqueueTest, GraphsBelongToAddresses) {
+  SessionHandle s = session(1);
+  int8_t *like = allocate<int8_t>(4);
+  float *outs[] = {allocate<float>(4), allocate<float>(4)};
+  fakeCudaResetCounters();
+  for (int i = 0; i < 6; ++i) {
+    float *out = outs[i % 2];
+    std::fill(out, out + 4, -1.0f);
+    tm_tensor input{"like", TM_I8, 1, {4}, like};
+    tm_tensor output{"out", TM_F32, 1, {4}, out};
+    ASSERT_EQ(
+        tm_session_enqueue(s.get(), "spread", &input, 1, &output, 1, stream),
+        TM_OK);
+    EXPECT_EQ(Floats(out, out + 4), (Floats{0, .25, .5, .75}));
+  }
+  EXPECT_EQ(fakeCudaCounters().directLaunches, 2);
+  EXPECT_EQ(fakeCudaCounters().captures, 2);
+  EXPECT_EQ(fakeCudaCounters().graphLaunches, 4);
+}
+
+TEST_F(EnqueueTest, CallsWaitForOneAnother) {
+  SessionHandle s = session(1);
+  ASSERT_EQ(prefill(s.get(), {1}, {1}, sums), TM_OK);
+  float *out = allocate<float>(1);
+  fakeCudaResetCounters();
+  ASSERT_EQ(enqueueDecode(s.get(), {2}, out, stream), TM_OK);
+  EXPECT_EQ(fakeCudaCounters().waits, 0);
+  ASSERT_EQ(enqueueDecode(s.get(), {2}, out, nullptr), TM_OK);
+  EXPECT_EQ(fakeCudaCounters().waits, 1);
+  ASSERT_EQ(decode(s.get(), {2}, sums, seen), TM_OK);
+  EXPECT_EQ(fakeCudaCounters().waits, 2);
+  Floats state(2);
+  ASSERT_EQ(tm_session_read_state(s.get(), "layers.0.sum", state.data(), 8),
+            TM_OK);
+  EXPECT_EQ(fakeCudaCounters().waits, 2) << "nothing is under way any more";
+  ASSERT_EQ(enqueueDecode(s.get(), {2}, out, stream), TM_OK);
+  ASSERT_EQ(tm_session_read_state(s.get(), "layers.0.sum", state.data(), 8),
+            TM_OK);
+  EXPECT_EQ(fakeCudaCounters().waits, 3);
+}
+
+TEST_F(EnqueueTest, RefusesWhatCannotBeChecked) {
+  SessionHandle s = session(1);
+  ASSERT_EQ(prefill(s.get(), {1}, {1}, sums), TM_OK);
+  float *out = allocate<float>(64);
+  int32_t *tokens = allocate<int32_t>(1), *lengths = allocate<int32_t>(1);
+  Ints host{1};
+  tm_tensor input{"tokens", TM_I32, 1, {1}, tokens};
+  tm_tensor output{"sums", TM_F32, 1, {1}, out};
+  auto enqueue = [&](const char *entry, std::vector<tm_tensor> inputs) {
+    return tm_session_enqueue(s.get(), entry, inputs.data(), inputs.size(),
+                              &output, 1, stream);
+  };
+  expectRefused(enqueue("decode", {input}),
+                "the values of the input 'tokens' must be checked; hand it in "
+                "in host memory");
+  expectRefused(enqueue("prefill", {{"tokens", TM_I32, 2, {1, 1}, host.data()},
+                                    {"lengths", TM_I32, 1, {1}, lengths}}),
+                "the values of the input 'lengths' must be checked");
+  host[0] = 256;
+  input.data = host.data();
+  expectRefused(enqueue("decode", {input}), "it lies in [0, 256)");
+  host[0] = 1;
+  output.data = sums.data();
+  expectRefused(enqueue("decode", {input}), "'sums' lies in host memory");
+  output.data = out + 1;
+  expectRefused(enqueue("decode", {input}), "is not a multiple of 64");
+  output.data = out;
+  fakeCudaSetMemoryOrdinal(1);
+  expectRefused(enqueue("decode", {input}),
+                "'sums' lies in the memory of another GPU");
+  fakeCudaSetMemoryOrdinal(0);
+  expectRefused(enqueueLeak(s.get(), 20, out, out, stream),
+                "the output 'out' overlaps with 'like'");
+  expectRefused(enqueueLeak(s.get(), 17, out, out + 16, stream),
+                "the output 'out' overlaps with 'like'");
+  EXPECT_EQ(enqueueLeak(s.get(), 16, out, out + 16, stream), TM_OK)
+      << tm_last_error();
+  int wrong;
+  expectRefused(enqueueLeak(s.get(), 16, out, out + 16,
+                            reinterpret_cast<cuda::CUstream>(&wrong)),
+                "the stream does not belong to");
+  // None of this has moved the position, or broken the session.
+  ASSERT_EQ(enqueue("decode", {input}), TM_OK) << tm_last_error();
+  EXPECT_EQ(out[0], 1.0f);
+}
+
+TEST_F(EnqueueTest, CapturedByTheCaller) {
+  SessionHandle s = session(1);
+  int8_t *like = allocate<int8_t>(8);
+  float *out = allocate<float>(8);
+  auto spread = [&](int64_t n) {
+    tm_tensor input{"like", TM_I8, 1, {n}, like};
+    tm_tensor output{"out", TM_F32, 1, {n}, out};
+    return tm_session_enqueue(s.get(), "spread", &input, 1, &output, 1, stream);
+  };
+  auto capture = [&](auto &&function) {
+    EXPECT_EQ(driver.cuStreamBeginCapture(stream, 1), cuda::CUDA_SUCCESS);
+    function();
+    cuda::CUgraph graph = nullptr;
+    EXPECT_EQ(driver.cuStreamEndCapture(stream, &graph), cuda::CUDA_SUCCESS);
+    cuda::CUgraphExec exec = nullptr;
+    EXPECT_EQ(driver.cuGraphInstantiate(&exec, graph, 0), cuda::CUDA_SUCCESS);
+    driver.cuGraphDestroy(graph);
+    return exec;
+  };
+  cuda::CUgraphExec exec = capture([&] {
+    expectRefused(spread(8), "the first call with these sizes allocates memory",
+                  TM_BAD_STATE);
+  });
+  driver.cuGraphExecDestroy(exec);
+  ASSERT_EQ(spread(8), TM_OK) << tm_last_error();
+  exec = capture([&] { EXPECT_EQ(spread(8), TM_OK) << tm_last_error(); });
+  // A larger arena moves; the graph's own is kept.
+  float *big = allocate<float>(100), *one = allocate<float>(1);
+  ASSERT_EQ(enqueueLeak(s.get(), 100, big, one, stream), TM_OK);
+  for (int i = 0; i < 3; ++i) {
+    std::fill(out, out + 8, -1.0f);
+    ASSERT_EQ(driver.cuGraphLaunch(exec, stream), cuda::CUDA_SUCCESS);
+    EXPECT_EQ(out[7], 1.75f);
+  }
+  driver.cuGraphExecDestroy(exec);
+
+  ASSERT_EQ(prefill(s.get(), {1}, {1}, sums), TM_OK);
+  exec = capture([&] {
+    expectRefused(enqueueDecode(s.get(), {2}, out, stream),
+                  "moves the positions of the session", TM_BAD_STATE);
+    std::vector<int8_t> host(8);
+    tm_tensor input = tensor("like", TM_I8, {8}, host);
+    tm_tensor output{"out", TM_F32, 1, {8}, out};
+    expectRefused(
+        tm_session_enqueue(s.get(), "spread", &input, 1, &output, 1, stream),
+        "the input 'like' is in host memory", TM_BAD_STATE);
+  });
+  driver.cuGraphExecDestroy(exec);
+  ASSERT_EQ(enqueueDecode(s.get(), {2}, out, stream), TM_OK) << tm_last_error();
+}
+
+/// The graph of a caller that has captured a call goes on working when a larger
+/// call makes the scratch memory move.
+TEST_F(EnqueueTest, CapturedScratchMemoryStays) {
+  SessionHandle s = session(1, TM_SESSION_NO_GRAPHS);
+  float *like = allocate<float>(100), *out = allocate<float>(1);
+  ASSERT_EQ(enqueueLeak(s.get(), 2, like, out, stream), TM_OK);
+  ASSERT_EQ(driver.cuStreamBeginCapture(stream, 1), cuda::CUDA_SUCCESS);
+  ASSERT_EQ(enqueueLeak(s.get(), 2, like, out, stream), TM_OK);
+  cuda::CUgraph graph = nullptr;
+  ASSERT_EQ(driver.cuStreamEndCapture(stream, &graph), cuda::CUDA_SUCCESS);
+  cuda::CUgraphExec exec = nullptr;
+  ASSERT_EQ(driver.cuGraphInstantiate(&exec, graph, 0), cuda::CUDA_SUCCESS);
+  driver.cuGraphDestroy(graph);
+  int before = fakeCudaCounters().liveObjects;
+  ASSERT_EQ(enqueueLeak(s.get(), 100, like, out, stream), TM_OK);
+  EXPECT_EQ(fakeCudaCounters().liveObjects, before + 1);
+  EXPECT_EQ(driver.cuGraphLaunch(exec, stream), cuda::CUDA_SUCCESS);
+  driver.cuGraphExecDestroy(exec);
+}
+
+TEST_F(EnqueueTest, ProfilesAndPoisons) {
+  float *like = allocate<float>(20), *out = allocate<float>(1);
+  SessionHandle s = session(1, TM_SESSION_PROFILE | TM_SESSION_POISON);
+  ASSERT_EQ(enqueueLeak(s.get(), 20, like, out, stream), TM_OK);
+  EXPECT_TRUE(std::isnan(*out));
+  tm_command_time times[2];
+  size_t count = 0;
+  ASSERT_EQ(tm_session_profile(s.get(), times, 2, &count), TM_OK);
+  ASSERT_EQ(count, 1u);
+  EXPECT_EQ(times[0].milliseconds, 0.25);
+  ASSERT_EQ(driver.cuStreamBeginCapture(stream, 1), cuda::CUDA_SUCCESS);
+  expectRefused(enqueueLeak(s.get(), 20, like, out, stream),
+                "measures times cannot be captured", TM_BAD_STATE);
+  cuda::CUgraph graph = nullptr;
+  ASSERT_EQ(driver.cuStreamEndCapture(stream, &graph), cuda::CUDA_SUCCESS);
+  driver.cuGraphDestroy(graph);
+}
+
+TEST_F(EnqueueTest, FailuresBreakTheSession) {
+  float *like = allocate<float>(20), *out = allocate<float>(1);
+  for (const char *function : {"cuLaunchKernel", "cuEventRecord"}) {
+    SCOPED_TRACE(function);
+    SessionHandle s = session(1);
+    fakeCudaFailNext(function, 700);
+    EXPECT_EQ(enqueueLeak(s.get(), 20, like, out, stream), TM_DEVICE_ERROR);
+    EXPECT_EQ(enqueueLeak(s.get(), 20, like, out, stream), TM_DEVICE_ERROR);
+    expectContains(tm_last_error(), "the device failed before");
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -430,7 +741,7 @@ TEST_F(CudaTest, EveryFailureOfLoadingIsReportedAndCleanedUp) {
   for (const char *function :
        {"cuModuleGetFunction", "cuMemAlloc_v2", "cuMemcpyHtoDAsync_v2",
         "cuStreamSynchronize", "cuStreamCreate", "cuMemsetD8Async",
-        "cuModuleLoadDataEx"}) {
+        "cuModuleLoadDataEx", "cuEventCreate"}) {
     SCOPED_TRACE(function);
     fakeCudaFailNext(function, 999);
     tm_session *handle = nullptr;

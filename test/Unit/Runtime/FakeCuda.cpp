@@ -56,6 +56,7 @@ struct State {
   uint64_t memory = uint64_t(1) << 26;
   uint64_t allocated = 0;
   int contexts = 0;
+  int memoryOrdinal = 0;
   std::map<const Function *, unsigned> shared;
   std::map<uint64_t, uint64_t> deviceMemory;
   std::set<void *> objects;
@@ -125,6 +126,10 @@ template <typename T> static int destroy(T *object) {
 
 static bool isAlive(void *object) { return state.objects.count(object) != 0; }
 
+/// The default stream is always there, and captures nothing.
+static bool isStream(Stream *stream) { return !stream || isAlive(stream); }
+static bool isCapturing(Stream *stream) { return stream && stream->capturing; }
+
 /// True where the range lies in one allocation.
 static bool isDevice(uint64_t address, uint64_t bytes) {
   auto it = state.deviceMemory.upper_bound(address);
@@ -163,6 +168,8 @@ void fakeCudaSetDevice(int major, int minor, uint64_t memoryBytes) {
   state.minor = minor;
   state.memory = memoryBytes;
 }
+
+void fakeCudaSetMemoryOrdinal(int ordinal) { state.memoryOrdinal = ordinal; }
 
 int cuInit(unsigned) { return Success; }
 
@@ -289,7 +296,7 @@ int cuMemFreeHost(void *memory) {
 
 static int copy(void *to, const void *from, size_t bytes, uint64_t device,
                 Stream *stream) {
-  if (stream && (!isAlive(stream) || stream->capturing))
+  if (!isStream(stream) || isCapturing(stream))
     return CaptureUnsupported;
   if (!isDevice(device, bytes))
     return InvalidValue;
@@ -300,6 +307,7 @@ static int copy(void *to, const void *from, size_t bytes, uint64_t device,
 int cuMemcpyHtoDAsync_v2(unsigned long long to, const void *from, size_t bytes,
                          Stream *stream) {
   NEED_CONTEXT();
+  ++state.counters.uploads;
   return copy(reinterpret_cast<void *>(to), from, bytes, to, stream);
 }
 
@@ -312,8 +320,8 @@ int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes,
 int cuMemsetD8Async(unsigned long long to, unsigned char value, size_t bytes,
                     Stream *stream) {
   NEED_CONTEXT();
-  if (bytes == 0 || !isDevice(to, bytes) || !isAlive(stream) ||
-      stream->capturing)
+  if (bytes == 0 || !isDevice(to, bytes) || !isStream(stream) ||
+      isCapturing(stream))
     return InvalidValue;
   std::memset(reinterpret_cast<void *>(to), value, bytes);
   return Success;
@@ -332,9 +340,52 @@ int cuStreamDestroy_v2(Stream *stream) {
 
 int cuStreamSynchronize(Stream *stream) {
   NEED_CONTEXT();
-  return !stream || (isAlive(stream) && !stream->capturing)
-             ? Success
-             : CaptureUnsupported;
+  return isStream(stream) && !isCapturing(stream) ? Success
+                                                  : CaptureUnsupported;
+}
+
+int cuStreamWaitEvent(Stream *stream, int *event, unsigned) {
+  NEED_CONTEXT();
+  if (!isStream(stream) || !isAlive(event) || isCapturing(stream))
+    return InvalidValue;
+  ++state.counters.waits;
+  return Success;
+}
+
+int cuStreamGetCtx(Stream *stream, void **context) {
+  NEED_CONTEXT();
+  if (!isStream(stream))
+    return InvalidHandle;
+  *context = &theContext;
+  return Success;
+}
+
+int cuStreamIsCapturing(Stream *stream, int *status) {
+  NEED_CONTEXT();
+  *status = isCapturing(stream);
+  return isStream(stream) ? Success : InvalidHandle;
+}
+
+int cuPointerGetAttribute(void *value, int which, unsigned long long address) {
+  NEED_CONTEXT();
+  if (!isDevice(address, 1))
+    return InvalidValue;
+  if (which == 2) // memory type: a device's
+    *static_cast<unsigned *>(value) = 2;
+  else if (which == 9) // ordinal of the device
+    *static_cast<int *>(value) = state.memoryOrdinal;
+  else
+    return InvalidValue;
+  return Success;
+}
+
+int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from,
+                         size_t bytes, Stream *stream) {
+  NEED_CONTEXT();
+  if (!isDevice(from, bytes))
+    return InvalidValue;
+  return copy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from),
+              bytes, to, stream);
 }
 
 int cuStreamBeginCapture_v2(Stream *stream, unsigned) {
@@ -368,7 +419,7 @@ int cuGraphInstantiateWithFlags(Graph **exec, Graph *graph,
 
 int cuGraphLaunch(Graph *exec, Stream *stream) {
   NEED_CONTEXT();
-  if (!isAlive(exec) || !isAlive(stream) || stream->capturing)
+  if (!isAlive(exec) || !isStream(stream) || isCapturing(stream))
     return InvalidValue;
   ++state.counters.graphLaunches;
   for (const Launch &launch : exec->launches)
@@ -445,7 +496,7 @@ int cuLaunchKernel(const Function *function, unsigned gx, unsigned gy,
                    unsigned shared, Stream *stream, void **parameters,
                    void **) {
   NEED_CONTEXT();
-  if (!isAlive(stream) || gx == 0 || gy == 0 || gz == 0 || bx * by * bz == 0)
+  if (!isStream(stream) || gx == 0 || gy == 0 || gz == 0 || bx * by * bz == 0)
     return InvalidValue;
   auto granted = state.shared.find(function);
   if (shared + staticShared > grantedShared &&
@@ -459,7 +510,7 @@ int cuLaunchKernel(const Function *function, unsigned gx, unsigned gy,
     std::memcpy(&value, parameters[i], std::min(size, sizeof(value)));
     launch.args.push_back(value);
   }
-  if (stream->capturing) {
+  if (isCapturing(stream)) {
     stream->captured.push_back(std::move(launch));
     return Success;
   }
@@ -481,7 +532,14 @@ int cuEventDestroy_v2(int *event) {
 
 int cuEventRecord(int *event, Stream *stream) {
   NEED_CONTEXT();
-  return isAlive(event) && isAlive(stream) ? Success : InvalidValue;
+  return isAlive(event) && isStream(stream) && !isCapturing(stream)
+             ? Success
+             : InvalidValue;
+}
+
+int cuEventSynchronize(int *event) {
+  NEED_CONTEXT();
+  return isAlive(event) ? Success : InvalidHandle;
 }
 
 int cuEventElapsedTime(float *milliseconds, int *, int *) {

@@ -26,6 +26,10 @@ struct FakeCudaCounters {
   int directLaunches;
   int graphLaunches;
   int captures;
+  /// Streams that were made to wait for an event.
+  int waits;
+  /// Copies from the host's memory.
+  int uploads;
   /// Tensor maps made, and the last one.
   int tensorMaps;
   uint32_t lastMapRank;
@@ -41,6 +45,8 @@ void fakeCudaResetCounters(void);
 void fakeCudaFailNext(const char *name, int code, int skip = 0);
 /// Compute capability of the GPU, and bytes of memory that it has.
 void fakeCudaSetDevice(int major, int minor, uint64_t memoryBytes);
+/// The GPU in whose memory all allocations seem to lie.
+void fakeCudaSetMemoryOrdinal(int ordinal);
 }
 
 #endif // TRANSMAMBA_TEST_UNIT_RUNTIME_FAKECUDA_H

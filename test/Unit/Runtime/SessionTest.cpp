@@ -420,6 +420,25 @@ static Ints countPoints(tm_session *session, int64_t x, int64_t y, int64_t z) {
   return counts;
 }
 
+TEST_F(SessionTest, EnqueueRunsAtOnce) {
+  SessionHandle s = session(1);
+  ASSERT_EQ(prefill(s.get(), {2}, {1}, sums), TM_OK);
+  Ints tokens{4};
+  tm_tensor input = tensor("tokens", TM_I32, {1}, tokens);
+  tm_tensor output = tensor("sums", TM_F32, {1}, sums);
+  ASSERT_EQ(
+      tm_session_enqueue(s.get(), "decode", &input, 1, &output, 1, nullptr),
+      TM_OK)
+      << tm_last_error();
+  EXPECT_EQ(sums, Floats{3});
+  expectFailure(
+      tm_session_enqueue(s.get(), "decode", &input, 1, &output, 1, &tokens),
+      TM_INVALID_ARGUMENT, "a processor has no streams");
+  EXPECT_EQ(
+      tm_session_enqueue(nullptr, "decode", &input, 1, &output, 1, nullptr),
+      TM_INVALID_ARGUMENT);
+}
+
 TEST_F(SessionTest, AProcessorIsOneMultiprocessor) {
   SessionHandle s = session(1);
   for (int i = 0; i < 2; ++i) {
