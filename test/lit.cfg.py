@@ -24,6 +24,10 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH")
 
 config.substitutions.append(("%source_dir", config.source_dir))
 config.substitutions.append(("%build_dir", config.build_dir))
+# The Python of tools/check has what test/requirements.txt says.
+venv = os.path.join(config.source_dir, ".venv", "bin", "python")
+if os.path.exists(venv):
+    config.python = venv
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%llvm_tools", config.llvm_tools_dir))
 

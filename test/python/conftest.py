@@ -19,11 +19,15 @@ def root():
 def tool():
     """Runs a tool of the build; gives its standard output, and its errors where it fails."""
 
-    def run(name, *arguments):
+    def path(name):
         program = BUILD / "bin" / name
         assert program.exists(), f"{program} is not built"
-        result = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False)
+        return program
+
+    def run(name, *arguments):
+        result = subprocess.run([path(name), *map(str, arguments)], capture_output=True, text=True, check=False)
         assert result.returncode == 0, f"{name} {' '.join(map(str, arguments))}\n{result.stdout}{result.stderr}"
         return result.stdout
 
+    run.path = path
     return run

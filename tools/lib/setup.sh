@@ -8,7 +8,7 @@ cd "$ROOT"
 # What the programs are called is what the machine must have; a package is installed only for what it lacks.
 BUILD_PACKAGES=(clang-22 cmake libcli11-dev libgmock-dev libgtest-dev libmlir-22-dev libxxhash-dev lld-22 llvm-22-dev
   mlir-22-tools ninja-build nlohmann-json3-dev python3 zlib1g-dev)
-TEST_PACKAGES=(g++ llvm-22-tools python3-venv unzip)
+TEST_PACKAGES=(g++ llvm-22-tools python3-dev python3-venv unzip)
 
 SECONDS=0
 
