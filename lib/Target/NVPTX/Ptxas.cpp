@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Ptxas.h"
+#include "PtxModule.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -103,23 +104,30 @@ static std::string readText(StringRef path) {
   return buffer ? (*buffer)->getBuffer().str() : std::string();
 }
 
-LogicalResult assemblePtx(gpu::GPUModuleOp module, StringRef path,
-                          const NvptxOptions &options, GpuBinary &binary) {
+namespace {
+/// What one run of ptxas gives.
+struct PtxasResult {
+  std::string report;
+  SmallVector<char> cubin;
+};
+} // namespace
+
+static FailureOr<PtxasResult> runPtxas(Location loc, StringRef path,
+                                       const NvptxOptions &options,
+                                       StringRef text) {
   TemporaryFile ptx("ptx"), cubin("cubin"), log("log");
   for (const TemporaryFile *file : {&ptx, &cubin, &log})
     if (file->error)
-      return emitError(module.getLoc())
-             << "cannot make a temporary file for ptxas: "
-             << file->error.message();
+      return emitError(loc) << "cannot make a temporary file for ptxas: "
+                            << file->error.message();
   {
     std::error_code error;
     llvm::raw_fd_ostream out(ptx.path, error);
-    out << binary.ptx;
+    out << text;
     out.close();
     if (error || out.has_error()) {
       out.clear_error();
-      return emitError(module.getLoc())
-             << "cannot write " << ptx.path << " for ptxas";
+      return emitError(loc) << "cannot write " << ptx.path << " for ptxas";
     }
   }
 
@@ -133,22 +141,69 @@ LogicalResult assemblePtx(gpu::GPUModuleOp module, StringRef path,
   int status = llvm::sys::ExecuteAndWait(path, arguments, /*Env=*/std::nullopt,
                                          redirects, /*SecondsToWait=*/0,
                                          /*MemoryLimit=*/0, &message);
-  std::string report = readText(log.path);
+  PtxasResult result;
+  result.report = readText(log.path);
   if (status != 0) {
-    InFlightDiagnostic error = emitError(module.getLoc())
+    InFlightDiagnostic error = emitError(loc)
                                << "ptxas failed for " << options.chip;
     error.attachNote() << llvm::join_items(' ', path, arch) << ": "
-                       << (message.empty() ? report : message);
+                       << (message.empty() ? result.report : message);
     return error;
   }
-  for (StringRef warning : parsePtxasReport(report, binary.kernels))
-    emitWarning(module.getLoc()) << "ptxas: " << warning;
-
   auto code = llvm::MemoryBuffer::getFile(cubin.path, /*IsText=*/false);
   if (!code || (*code)->getBufferSize() == 0)
-    return emitError(module.getLoc())
-           << path << " reported success but wrote no cubin";
-  binary.cubin.assign((*code)->getBufferStart(), (*code)->getBufferEnd());
+    return emitError(loc) << path << " reported success but wrote no cubin";
+  result.cubin.assign((*code)->getBufferStart(), (*code)->getBufferEnd());
+  return result;
+}
+
+/// Gives the kernels of `module` that spill more registers, at the price of
+/// fewer resident blocks, until they spill no more or have all there are.
+/// Returns whether any has changed.
+static FailureOr<bool> avoidSpills(Location loc, StringRef path,
+                                   const NvptxOptions &options,
+                                   ArrayRef<KernelResources> kernels,
+                                   PtxModule &module) {
+  std::vector<KernelResources> spilling(kernels);
+  for (bool changed = false;; changed = true) {
+    llvm::erase_if(spilling, [&](const KernelResources &kernel) {
+      return kernel.spillBytes <= 0 || !module.lowerResidentBlocks(kernel.name);
+    });
+    if (spilling.empty())
+      return changed;
+    std::string trial = module.getText([&](StringRef name) {
+      return llvm::any_of(spilling, [&](const KernelResources &kernel) {
+        return kernel.name == name;
+      });
+    });
+    FailureOr<PtxasResult> result = runPtxas(loc, path, options, trial);
+    if (failed(result))
+      return failure();
+    parsePtxasReport(result->report, spilling);
+  }
+}
+
+LogicalResult assemblePtx(gpu::GPUModuleOp module, StringRef path,
+                          const NvptxOptions &options, GpuBinary &binary) {
+  Location loc = module.getLoc();
+  FailureOr<PtxasResult> result = runPtxas(loc, path, options, binary.ptx);
+  if (failed(result))
+    return failure();
+  std::vector<KernelResources> kernels = binary.kernels;
+  parsePtxasReport(result->report, kernels);
+  PtxModule text(binary.ptx);
+  FailureOr<bool> changed = avoidSpills(loc, path, options, kernels, text);
+  if (failed(changed))
+    return failure();
+  if (*changed) {
+    binary.ptx = text.getText();
+    result = runPtxas(loc, path, options, binary.ptx);
+    if (failed(result))
+      return failure();
+  }
+  for (StringRef warning : parsePtxasReport(result->report, binary.kernels))
+    emitWarning(loc) << "ptxas: " << warning;
+  binary.cubin = std::move(result->cubin);
   return success();
 }
 

@@ -2,10 +2,10 @@
 // RUN: transmamba-opt %s --transmamba-gpu-pipeline --transmamba-nvvm-pipeline --transmamba-gpu-module-to-binary="chip=sm_80 ptxas=none" | FileCheck %s --check-prefix=SM80
 
 // Parameters are the arguments in order, 8 bytes each; the block size is fixed;
-// a * b + c is one instruction, and a bf16 is made by one conversion.
+// a * b + c is one instruction, and a bf16 is made by one conversion. ptxas hears how many blocks share the registers.
 // CHECK: #gpu.kernel_metadata<"k", {{.*}} metadata = {block_size = 64 : i64, dynamic_shared_bytes = 0 : i64, registers = -1 : i64, shared_bytes = -1 : i64, spill_bytes = -1 : i64}>
 // CHECK-SAME: .version 8.0{{.*}}.target sm_90a
-// CHECK-SAME: .visible .entry k({{.*}}.param .u64 .ptr .align 1 k_param_0,{{.*}}.param .u64 k_param_1,{{.*}}.param .u64 .ptr .align 1 k_param_2{{.*}}.reqntid 64, 1, 1
+// CHECK-SAME: .visible .entry k({{.*}}.param .u64 .ptr .align 1 k_param_0,{{.*}}.param .u64 k_param_1,{{.*}}.param .u64 .ptr .align 1 k_param_2{{.*}}.reqntid 64, 1, 1{{.*}}.minnctapersm 16
 // CHECK-SAME: fma.rn.f32
 // CHECK-SAME: cvt.rn.bf16.f32
 // CHECK-NOT: bin =

@@ -28,10 +28,12 @@ def MathToNVVM : Pass<"transmamba-math-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
 }
 
 def FinalizeKernels : Pass<"transmamba-finalize-nvvm-kernels", "::mlir::gpu::GPUModuleOp"> {
-  let summary = "Fix the block size of NVVM kernels and reject undefined functions";
+  let summary = "Fix the launch bounds of NVVM kernels and reject undefined functions";
   let description = [{
     A kernel with a known block size gets `nvvm.reqntid`, which ptxas needs to
-    plan registers (`nvvm.maxntid` is only a bound). A function that is declared
+    plan registers (`nvvm.maxntid` is only a bound), and `nvvm.minctasm`, the
+    blocks that share a multiprocessor: 1024 threads, or as many as its shared
+    memory has room for. Left to itself ptxas would spill for more. A function that is declared
     but not defined is an error with its name: ptxas would report a line of PTX.
   }];
 }
