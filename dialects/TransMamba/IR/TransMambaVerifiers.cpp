@@ -114,6 +114,22 @@ static LogicalResult verifyStaticHeadDim(Operation *op, StringRef rule,
   return success();
 }
 
+/// The result of a mixer has the rows and tokens of q, `heads` heads and the
+/// head dimension of v.
+template <typename OpTy>
+static LogicalResult verifyMixerResult(OpTy op, StringRef rule, int64_t heads) {
+  Value result = op.getResult();
+  if (failed(verifySame(op, rule, "rows of the result",
+                        {{op.getQ(), 0}, {result, 0}})) ||
+      failed(verifySame(op, rule, "tokens of the result",
+                        {{op.getQ(), 1}, {result, 1}})) ||
+      failed(verifyStaticSize(op, rule, "the result's number of heads",
+                              shapeOf(result)[2], heads)))
+    return failure();
+  return verifyStaticSize(op, rule, "the result's head dimension",
+                          shapeOf(result)[3], shapeOf(op.getV())[3]);
+}
+
 static LogicalResult verifyStateShape(Operation *op, StringRef rule,
                                       StateTypeInterface state,
                                       ArrayRef<int64_t> expected) {
@@ -303,14 +319,7 @@ LogicalResult AttentionOp::verify() {
   if (getCausal() && failed(verifySame(*this, "C4", "queries and keys",
                                        {{getQ(), 1}, {getK(), 1}})))
     return failure();
-  if (failed(verifySame(*this, "C5", "rows of the result",
-                        {{getQ(), 0}, {getResult(), 0}})) ||
-      failed(verifySame(*this, "C5", "tokens of the result",
-                        {{getQ(), 1}, {getResult(), 1}})) ||
-      failed(verifyStaticSize(*this, "C5", "the result's number of heads",
-                              shapeOf(getResult())[2], *heads)) ||
-      failed(verifyStaticSize(*this, "C5", "the result's head dimension",
-                              shapeOf(getResult())[3], shapeOf(getV())[3])))
+  if (failed(verifyMixerResult(*this, "C5", *heads)))
     return failure();
   if (getWindowAttr() && (getWindowAttr().getInt() <= 0 || !getCausal()))
     return emitOpError("(C6) a window must be positive and causal");
@@ -418,41 +427,43 @@ LogicalResult ConvertMemoryOp::verify() {
   return verifySameElement(*this, "C6", {getK(), getV()});
 }
 
-LogicalResult SSDScanOp::verify() {
-  if (failed(
-          verifySame(*this, "C1", "rows",
-                     {{getQ(), 0}, {getK(), 0}, {getV(), 0}, {getDt(), 0}})) ||
+/// (C1) to (C6) of an operation with the operands and results of an SSD scan.
+/// Returns the number of heads.
+template <typename OpTy> static FailureOr<int64_t> verifyScan(OpTy op) {
+  Value q = op.getQ(), k = op.getK(), v = op.getV(), dt = op.getDt();
+  if (failed(verifySame(op, "C1", "rows", {{q, 0}, {k, 0}, {v, 0}, {dt, 0}})) ||
       failed(
-          verifySame(*this, "C1", "tokens",
-                     {{getQ(), 1}, {getK(), 1}, {getV(), 1}, {getDt(), 1}})) ||
-      failed(verifySame(*this, "C2", "state dimensions of q and k",
-                        {{getQ(), 3}, {getK(), 3}})) ||
-      failed(verifyStaticHeadDim(*this, "C2", {getQ(), getK(), getV()})))
+          verifySame(op, "C1", "tokens", {{q, 1}, {k, 1}, {v, 1}, {dt, 1}})) ||
+      failed(verifySame(op, "C2", "head dimensions of q and k",
+                        {{q, 3}, {k, 3}})) ||
+      failed(verifyStaticHeadDim(op, "C2", {q, k, v})))
     return failure();
-  FailureOr<int64_t> heads =
-      verifyHeads(*this, "C3", {getQ(), getK(), getV(), getDt()});
+  FailureOr<int64_t> heads = verifyHeads(op, "C3", {q, k, v, dt});
   if (failed(heads))
     return failure();
-  if (shapeOf(getDt())[2] != *heads || shapeOf(getA())[0] != *heads ||
-      (getSkip() && shapeOf(getSkip())[0] != *heads))
-    return emitOpError("(C4) dt, A and D must have ") << *heads << " heads";
-  if (failed(
-          verifyStateShape(*this, "C5", getState().getType(),
-                           {*heads, shapeOf(getK())[3], shapeOf(getV())[3]})))
+  if (shapeOf(dt)[2] != *heads || shapeOf(op.getA())[0] != *heads ||
+      (op.getSkip() && shapeOf(op.getSkip())[0] != *heads))
+    return op.emitOpError("(C4) dt, A and D must have ") << *heads << " heads";
+  if (failed(verifyStateShape(op, "C5", op.getState().getType(),
+                              {*heads, shapeOf(k)[3], shapeOf(v)[3]})) ||
+      failed(verifyMixerResult(op, "C6", *heads)))
     return failure();
-  if (failed(verifySame(*this, "C6", "rows of the result",
-                        {{getQ(), 0}, {getResult(), 0}})) ||
-      failed(verifySame(*this, "C6", "tokens of the result",
-                        {{getQ(), 1}, {getResult(), 1}})) ||
-      failed(verifyStaticSize(*this, "C6", "the result's number of heads",
-                              shapeOf(getResult())[2], *heads)) ||
-      failed(verifyStaticSize(*this, "C6", "the result's head dimension",
-                              shapeOf(getResult())[3], shapeOf(getV())[3])))
+  return heads;
+}
+
+/// A state that comes in goes out with the same type.
+template <typename OpTy>
+static LogicalResult verifyInit(OpTy op, StringRef rule) {
+  if (!op.getInit() || op.getInit().getType() == op.getState().getType())
+    return success();
+  return op.emitOpError() << "(" << rule << ") the state comes in as "
+                          << op.getInit().getType() << " and goes out as "
+                          << op.getState().getType();
+}
+
+LogicalResult SSDScanOp::verify() {
+  if (failed(verifyScan(*this)) || failed(verifyInit(*this, "C7")))
     return failure();
-  if (getInit() && getInit().getType() != getState().getType())
-    return emitOpError("(C7) the state comes in as ")
-           << getInit().getType() << " and goes out as "
-           << getState().getType();
   if (failed(verifyPerRow(*this, "C8", "the number of lengths", getLengths(),
                           getQ())))
     return failure();
@@ -487,12 +498,9 @@ LogicalResult SelectiveScanOp::verify() {
     return emitOpError("(C3) A, B and C must have the same static number of "
                        "states");
   if (failed(verifyStateShape(*this, "C4", getState().getType(),
-                              {channels, states})))
+                              {channels, states})) ||
+      failed(verifyInit(*this, "C5")))
     return failure();
-  if (getInit() && getInit().getType() != getState().getType())
-    return emitOpError("(C5) the state comes in as ")
-           << getInit().getType() << " and goes out as "
-           << getState().getType();
   if (failed(verifyPerRow(*this, "C6", "the number of lengths", getLengths(),
                           getU())) ||
       failed(verifySameElement(*this, "C7", {getU(), getB(), getC()})))
@@ -516,27 +524,11 @@ LogicalResult SelectReadingOp::verify() {
 }
 
 LogicalResult SwitchOp::verify() {
-  if (failed(
-          verifySame(*this, "C1", "rows",
-                     {{getQ(), 0}, {getK(), 0}, {getV(), 0}, {getDt(), 0}})) ||
-      failed(
-          verifySame(*this, "C1", "tokens",
-                     {{getQ(), 1}, {getK(), 1}, {getV(), 1}, {getDt(), 1}})) ||
-      failed(verifySame(*this, "C2", "head dimensions of q and k",
-                        {{getQ(), 3}, {getK(), 3}})) ||
-      failed(verifyStaticHeadDim(*this, "C2", {getQ(), getK(), getV()})))
+  FailureOr<int64_t> heads = verifyScan(*this);
+  if (failed(heads) || failed(verifyInit(*this, "C7")))
     return failure();
-  FailureOr<int64_t> heads =
-      verifyHeads(*this, "C3", {getQ(), getK(), getV(), getDt()});
-  if (failed(heads))
-    return failure();
-  if (shapeOf(getDt())[2] != *heads || shapeOf(getA())[0] != *heads ||
-      (getSkip() && shapeOf(getSkip())[0] != *heads))
-    return emitOpError("(C4) dt, A and D must have ") << *heads << " heads";
   int64_t keyDim = shapeOf(getK())[3], valueDim = shapeOf(getV())[3];
   SSMStateType state = getState().getType();
-  if (failed(verifyStateShape(*this, "C5", state, {*heads, keyDim, valueDim})))
-    return failure();
   if (getCache()) {
     KVCacheType cache = getCache().getType();
     int64_t cacheHeads = cache.getShape()[0];
@@ -551,18 +543,6 @@ LogicalResult SwitchOp::verify() {
       return emitOpError("(C12) element type ")
              << elementOf(getK()) << " does not fit " << cache;
   }
-  if (failed(verifySame(*this, "C6", "rows of the result",
-                        {{getQ(), 0}, {getResult(), 0}})) ||
-      failed(verifySame(*this, "C6", "tokens of the result",
-                        {{getQ(), 1}, {getResult(), 1}})) ||
-      failed(verifyStaticSize(*this, "C6", "the result's number of heads",
-                              shapeOf(getResult())[2], *heads)) ||
-      failed(verifyStaticSize(*this, "C6", "the result's head dimension",
-                              shapeOf(getResult())[3], shapeOf(getV())[3])))
-    return failure();
-  if (getInit() && getInit().getType() != state)
-    return emitOpError("(C7) the state comes in as ")
-           << getInit().getType() << " and goes out as " << state;
   if (static_cast<bool>(getCache()) != static_cast<bool>(getNextCache()) ||
       (getCache() && getCache().getType() != getNextCache().getType()))
     return emitOpError("(C8) a cache must go in and come out, with one type");

@@ -900,7 +900,7 @@ func.func @ssd_scan_c1_2(%q: tensor<?x7x4x48xf32>, %k: tensor<?x?x4x48xf32>, %v:
 // -----
 
 func.func @ssd_scan_c2(%q: tensor<?x?x4x48xf32>, %k: tensor<?x?x4x32xf32>, %v: tensor<?x?x4x48xf32>, %dt: tensor<?x?x4xf32>, %A: tensor<4xf32>) {
-  // expected-error @+1 {{(C2) state dimensions of q and k must agree: 48 and 32}}
+  // expected-error @+1 {{(C2) head dimensions of q and k must agree: 48 and 32}}
   %y, %h = transmamba.ssd_scan %q, %k, %v, %dt, %A 
       : tensor<?x?x4x48xf32>, tensor<?x?x4x32xf32>, tensor<?x?x4x48xf32>, tensor<?x?x4xf32>, tensor<4xf32> -> tensor<?x?x4x48xf32>, !transmamba.ssm_state<layer = 1, 4x48x48xf32>
   return
