@@ -20,8 +20,6 @@
 #include "Strategies.h"
 #include "VectorPayload.h"
 
-#include "llvm/ADT/bit.h"
-
 using namespace mlir;
 using namespace transmamba;
 
@@ -37,18 +35,8 @@ void transmamba::emitPointwise(OpBuilder &builder, const LoopNest &nest,
                                unsigned dim, const VectorTarget &target) {
   Location loc = nest.op.getLoc();
   VectorPayload payload(nest, dim);
-  int64_t laneCount = target.lanes(VectorPayload::widestElementBits(nest.op));
-  if (std::optional<int64_t> size = nest.dims[dim].size())
-    laneCount = std::min<int64_t>(
-        laneCount,
-        llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(*size, 1))));
-
-  SmallVector<unsigned> outerDims, reducedDims;
-  for (auto [other, loop] : llvm::enumerate(nest.dims)) {
-    if (other == dim)
-      continue;
-    (loop.isParallel ? outerDims : reducedDims).push_back(other);
-  }
+  int64_t laneCount = payload.laneCount(target);
+  VectorPayload::OtherDims others = payload.otherDims();
   unsigned numInputs = nest.numInputs(), numOperands = nest.operands.size();
 
   // One step: `units` neighbouring vectors, each phase for all of them before
@@ -69,7 +57,7 @@ void transmamba::emitPointwise(OpBuilder &builder, const LoopNest &nest,
       for (unsigned output = numInputs; output < numOperands; ++output) {
         const FlatOperand &flat = nest.operands[output];
         Value value;
-        if (flat.isRead || !reducedDims.empty())
+        if (flat.isRead || !others.reduced.empty())
           value = splat(builder, loc,
                         loadLanes(builder, loc, flat.buffer,
                                   column.addresses[output], flat.strides[dim],
@@ -95,15 +83,15 @@ void transmamba::emitPointwise(OpBuilder &builder, const LoopNest &nest,
       for (int64_t unit = 0; unit < units; ++unit)
         for (Value value :
              payload.emit(builder, arguments[unit], cursors[unit], lanes))
-          results.push_back(reducedDims.empty()
+          results.push_back(others.reduced.empty()
                                 ? value
                                 : splat(builder, loc, value, laneCount));
       return results;
     };
     SmallVector<Value> results =
-        reducedDims.empty()
+        others.reduced.empty()
             ? compute(base, carried)
-            : emitLoops(builder, loc, nest, reducedDims, base, carried,
+            : emitLoops(builder, loc, nest, others.reduced, base, carried,
                         [&](const Cursor &inner, ValueRange accumulators) {
                           return compute(
                               inner, llvm::to_vector_of<Value>(accumulators));
@@ -118,7 +106,7 @@ void transmamba::emitPointwise(OpBuilder &builder, const LoopNest &nest,
   SmallVector<int64_t> unitSizes = {unroll};
   if (unroll > 1)
     unitSizes.push_back(1);
-  emitLoops(builder, loc, nest, outerDims, Cursor(nest),
+  emitLoops(builder, loc, nest, others.parallel, Cursor(nest),
             [&](const Cursor &row) {
               emitChunks(
                   builder, loc, nest.dims[dim].extent, laneCount, unitSizes,

@@ -24,7 +24,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "llvm/ADT/bit.h"
 
 using namespace mlir;
 using namespace transmamba;
@@ -87,18 +86,8 @@ void transmamba::emitReduction(OpBuilder &builder, const LoopNest &nest,
                                unsigned dim, const VectorTarget &target) {
   Location loc = nest.op.getLoc();
   VectorPayload payload(nest, dim);
-  int64_t laneCount = target.lanes(VectorPayload::widestElementBits(nest.op));
-  if (std::optional<int64_t> size = nest.dims[dim].size())
-    laneCount = std::min<int64_t>(
-        laneCount,
-        llvm::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(*size, 1))));
-
-  SmallVector<unsigned> outerDims, reducedDims;
-  for (auto [other, loop] : llvm::enumerate(nest.dims)) {
-    if (other == dim)
-      continue;
-    (loop.isParallel ? outerDims : reducedDims).push_back(other);
-  }
+  int64_t laneCount = payload.laneCount(target);
+  VectorPayload::OtherDims others = payload.otherDims();
   unsigned numInputs = nest.numInputs();
   unsigned numOutputs = nest.op.getNumDpsInits();
   // Independent chains hide the latency of the combiner.
@@ -135,7 +124,8 @@ void transmamba::emitReduction(OpBuilder &builder, const LoopNest &nest,
   };
 
   emitLoops(
-      builder, loc, nest, outerDims, Cursor(nest), [&](const Cursor &row) {
+      builder, loc, nest, others.parallel, Cursor(nest),
+      [&](const Cursor &row) {
         SmallVector<Value> neutral;
         for (int64_t unit = 0; unit < unroll; ++unit)
           for (unsigned output = 0; output < numOutputs; ++output) {
@@ -147,7 +137,7 @@ void transmamba::emitReduction(OpBuilder &builder, const LoopNest &nest,
                 cast<TypedAttr>(DenseElementsAttr::get(type, element))));
           }
         SmallVector<Value> partial =
-            emitLoops(builder, loc, nest, reducedDims, row, neutral,
+            emitLoops(builder, loc, nest, others.reduced, row, neutral,
                       [&](const Cursor &inner, ValueRange accumulators) {
                         return emitChunks(
                             builder, loc, nest.dims[dim].extent, laneCount,

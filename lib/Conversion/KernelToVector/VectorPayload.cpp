@@ -12,6 +12,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/bit.h"
 
 using namespace mlir;
 using namespace transmamba;
@@ -350,6 +351,23 @@ unsigned VectorPayload::widestElementBits(linalg::GenericOp op) {
   for (Operation &inner : op.getBody()->without_terminator())
     llvm::for_each(inner.getResultTypes(), visit);
   return bits;
+}
+
+int64_t VectorPayload::laneCount(const VectorTarget &target) const {
+  int64_t lanes = target.lanes(widestElementBits(nest.op));
+  std::optional<int64_t> size = nest.dims[dim].size();
+  if (!size)
+    return lanes;
+  uint64_t needed = llvm::bit_ceil<uint64_t>(std::max<int64_t>(*size, 1));
+  return std::min<int64_t>(lanes, needed);
+}
+
+VectorPayload::OtherDims VectorPayload::otherDims() const {
+  OtherDims others;
+  for (auto [other, loop] : llvm::enumerate(nest.dims))
+    if (other != dim)
+      (loop.isParallel ? others.parallel : others.reduced).push_back(other);
+  return others;
 }
 
 int64_t VectorPayload::numOps() const {

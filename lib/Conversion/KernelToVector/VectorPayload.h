@@ -66,8 +66,18 @@ public:
                                       const Cursor &cursor,
                                       const Lanes &lanes) const;
 
-  /// Bits of the widest type that is computed with: fixes the lanes.
+  /// Bits of the widest type that is computed with.
   static unsigned widestElementBits(mlir::linalg::GenericOp op);
+  /// Lanes of a vector: what the target has for the widest type that is
+  /// computed with, and no more than the dimension needs.
+  int64_t laneCount(const VectorTarget &target) const;
+
+  /// The dimensions of the nest but the one with the vectors.
+  struct OtherDims {
+    llvm::SmallVector<unsigned> parallel, reduced;
+  };
+  OtherDims otherDims() const;
+
   /// Number of operations in the body.
   int64_t numOps() const;
 

@@ -31,6 +31,12 @@ struct LoweringContext {
   StateLayout layout;
   RopeTables ropeTables;
   TileSizes sizes;
+
+  /// The TransPoint that an operation names, else that of its layer.
+  template <typename OpT> std::optional<int64_t> getTransPoint(OpT op) const {
+    std::optional<int64_t> point = op.getPoint();
+    return point ? point : layout.getTransPoint(op.getLayer());
+  }
 };
 
 /// A pattern that knows the module.

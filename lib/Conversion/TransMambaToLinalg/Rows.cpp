@@ -110,9 +110,7 @@ struct LowerSelectReading final : TransMambaPattern<SelectReadingOp> {
   LogicalResult
   matchAndRewrite(SelectReadingOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    std::optional<int64_t> point = op.getPoint();
-    if (!point)
-      point = lowering.layout.getTransPoint(op.getLayer());
+    std::optional<int64_t> point = lowering.getTransPoint(op);
     if (!point)
       return rewriter.notifyMatchFailure(op, "the TransPoint is not known");
     TileBuilder tile(rewriter, op.getLoc());
@@ -141,9 +139,7 @@ struct LowerTransPoint final : TransMambaPattern<TransPointOp> {
   LogicalResult
   matchAndRewrite(TransPointOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    std::optional<int64_t> point = op.getPoint();
-    if (!point)
-      point = lowering.layout.getTransPoint(op.getLayer());
+    std::optional<int64_t> point = lowering.getTransPoint(op);
     if (!point)
       return rewriter.notifyMatchFailure(op, "the TransPoint is not known");
     TileBuilder tile(rewriter, op.getLoc());

@@ -87,6 +87,8 @@ static std::string str(const Argument &argument) {
     return "arena " + argument.value.str();
   case Argument::Kind::Scalar:
     return "scalar " + argument.value.str();
+  case Argument::Kind::F32:
+    return "f32 " + std::to_string(argument.number);
   }
   return "?";
 }
