@@ -27,4 +27,6 @@ void transmamba::populateDispatchPipeline(
   populateCleanUp(pm);
   pm.addPass(createOutlineKernels());
   populateCleanUp(pm);
+  // After the clean-up, so that a number does its work as a constant first.
+  pm.addPass(createMergeKernels());
 }

@@ -70,4 +70,30 @@ def OutlineKernels : Pass<"transmamba-outline-kernels", "::mlir::ModuleOp"> {
   ];
 }
 
+def MergeKernels : Pass<"transmamba-merge-kernels", "::mlir::ModuleOp"> {
+  let summary = "Make one kernel of those that differ in index constants";
+  let description = [{
+    Layers differ in numbers such as the TransPoint and the capacity of a cache. Kernels that are the same but for
+    `arith.constant` values of type index become one, which gets the values in which they differ as arguments. So do sizes in
+    the type of a buffer, as long as no view of it has another type for that.
+
+    A number stays where the code is worth more with it: the step of a loop, and a divisor inside a loop or a
+    linalg operation. Kernels that differ in such a number stay apart.
+
+    ```mlir
+    func.func private @scan_0(%x: index, ...) { %c16 = arith.constant 16 : index  %n = arith.minsi %a, %c16 : index  ... }
+    func.func private @scan_1(%x: index, ...) { %c64 = arith.constant 64 : index  %n = arith.minsi %a, %c64 : index  ... }
+    // ->
+    func.func private @scan_0(%x: index, ..., %p: index) { %n = arith.minsi %a, %p : index  ... }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numMerged", "merged kernels", "Kernels that became another one">,
+    Statistic<"numArguments", "arguments", "Constants that became arguments">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"
+  ];
+}
+
 #endif // TRANSMAMBA_CONVERSION_LINALGTODISPATCH_PASSES
