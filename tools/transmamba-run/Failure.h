@@ -27,7 +27,7 @@ struct Failure {
 
 /// A Failure for what the user has typed.
 [[noreturn]] inline void failUsage(const std::string &what) {
-  throw Failure("transmamba-run: error: " + what);
+  throw Failure(std::string(TRANSMAMBA_TOOL_NAME ": error: ") + what);
 }
 
 template <typename T> T unwrap(package::Result<T> result) {

@@ -73,7 +73,7 @@ const package::EntryPoint &Model::entry(const std::string &name) const {
                 "'; there are " + names);
 }
 
-static tm_tensor toTensor(const std::string &name, NpyArray &array) {
+tm_tensor toTensor(const std::string &name, NpyArray &array) {
   if (array.shape.size() > TM_MAX_RANK)
     failUsage("'" + name + "' has more than " + std::to_string(TM_MAX_RANK) +
               " dimensions");

@@ -56,6 +56,9 @@ public:
   std::vector<NamedArray> states() const;
   std::vector<tm_command_time> profile() const;
 
+  /// The session, for what this class does not do.
+  tm_session *handle() const { return session.get(); }
+
   std::string deviceName() const;
   std::string deviceDescription() const;
   std::string target() const { return tm_session_target(session.get()); }
@@ -76,6 +79,9 @@ private:
   std::unique_ptr<tm_session, Release> session;
   package::Manifest contents;
 };
+
+/// The array as a tensor of the C interface, which refers to it.
+tm_tensor toTensor(const std::string &name, package::NpyArray &array);
 
 /// Prints the devices of this machine.
 void listDevices();

@@ -1,4 +1,4 @@
-"""Packages that transmamba-run and transmamba-inspect must refuse."""
+"""Packages that transmamba-run, transmamba-benchmark and transmamba-inspect must refuse."""
 
 import json
 import re
@@ -8,6 +8,8 @@ import pytest
 from harness import refused
 
 PROMPT = ("--prompt", "ab", "--generate", "2")
+MEASURE = ("--entry", "prefill", "--shape", "B=1,T=2", "--peak-gbps", "1")
+ARGUMENTS = {"transmamba-run": PROMPT, "transmamba-benchmark": MEASURE, "transmamba-inspect": ("--verify",)}
 
 
 def manifest_range(package):
@@ -60,11 +62,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("tool", ["transmamba-run", "transmamba-inspect"])
+@pytest.mark.parametrize("tool", ARGUMENTS)
 def test_bytes(tool, name, good, tmp_path):
     (tmp_path / "bad.tmpkg").write_bytes(CASES[name](good.package))
-    more = PROMPT if tool == "transmamba-run" else ("--verify",)
-    refused(tmp_path, tool, "bad.tmpkg", *more, where=r"^bad\.tmpkg")
+    refused(tmp_path, tool, "bad.tmpkg", *ARGUMENTS[tool], where=r"^bad\.tmpkg")
 
 
 def text(pattern, replacement):
@@ -96,13 +97,13 @@ def test_manifest(name, good, tmp_path):
     manifest = good.package[begin:end].decode()
     data = good.package[:begin] + MANIFESTS[name](manifest).encode() + good.package[end:]
     (tmp_path / "bad.tmpkg").write_bytes(data)
-    for tool, more in (("transmamba-run", PROMPT), ("transmamba-inspect", ())):
+    for tool, more in ARGUMENTS.items():
         refused(tmp_path, tool, "bad.tmpkg", *more, where=r"^bad\.tmpkg")
 
 
-@pytest.mark.parametrize("tool", ["transmamba-run", "transmamba-inspect"])
+@pytest.mark.parametrize("tool", ARGUMENTS)
 def test_no_file(tool, tmp_path):
-    more = PROMPT if tool == "transmamba-run" else ()
+    more = ARGUMENTS[tool]
     refused(tmp_path, tool, "bad.tmpkg", *more, where=r"^bad\.tmpkg: $", error="No such file")
     (tmp_path / "bad.tmpkg").mkdir()
     refused(tmp_path, tool, "bad.tmpkg", *more, where=r"^bad\.tmpkg: $")

@@ -51,9 +51,14 @@ struct Graph {
   std::vector<Launch> launches;
 };
 
+/// 64 MiB, or what the environment says, for programs that tests start.
+uint64_t memoryOf(const char *mebibytes) {
+  return uint64_t(mebibytes ? std::atoi(mebibytes) : 64) << 20;
+}
+
 struct State {
   int major = 9, minor = 0;
-  uint64_t memory = uint64_t(1) << 26;
+  uint64_t memory = memoryOf(std::getenv("FAKE_CUDA_MEMORY_MIB"));
   uint64_t allocated = 0;
   int contexts = 0;
   int memoryOrdinal = 0;
@@ -205,6 +210,9 @@ int cuDeviceGetName(char *name, int size, int) {
 
 int cuDeviceGetAttribute(int *value, int which, int) {
   switch (which) {
+  case 13: // clock in kHz
+    *value = 1000000;
+    return Success;
   case 16: // multiprocessors
     *value = 4;
     return Success;

@@ -4,81 +4,23 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TestPackage.h"
-#include "transmamba/Package/Npy.h"
+#include "ToolFixture.h"
 
-#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-
-#include <cstdio>
-#include <sys/wait.h>
 
 using namespace transmamba::runtime::test;
 
 namespace {
-struct ToolResult {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-/// The test package as a file, and the tools run on it.
-class ToolTest : public testing::Test {
+class ToolTest : public ToolFixture {
 protected:
-  void SetUp() override {
-    path = directory.file("sums.tmpkg");
-    Error error = writeTestPackage(path, testManifest(),
-                                   readFile(TRANSMAMBA_TEST_KERNELS));
-    ASSERT_FALSE(error) << error.str();
-  }
-
-  /// Runs a tool with arguments as a shell reads them, in the directory.
-  ToolResult tool(const char *program, const std::string &arguments) {
-    std::string command = "cd " + directory.file("") + " && exec " + program +
-                          " " + arguments + " >out.txt 2>err.txt";
-    int status = std::system(command.c_str());
-    ToolResult result;
-    // A crash is not an exit.
-    if (WIFEXITED(status))
-      result.code = WEXITSTATUS(status);
-    result.out = readFile(directory.file("out.txt"));
-    result.err = readFile(directory.file("err.txt"));
-    return result;
-  }
   ToolResult run(const std::string &arguments) {
     return tool(TRANSMAMBA_RUN, arguments);
   }
   ToolResult inspect(const std::string &arguments) {
     return tool(TRANSMAMBA_INSPECT, arguments);
   }
-  void writeInts(const char *name, std::vector<int64_t> shape,
-                 std::vector<int64_t> values) {
-    ASSERT_FALSE(
-        writeNpy(directory.file(name), ElementType::I64, shape, values.data()));
-  }
-  void writeFloats(const char *name, std::vector<int64_t> shape,
-                   std::vector<float> values) {
-    ASSERT_FALSE(
-        writeNpy(directory.file(name), ElementType::F32, shape, values.data()));
-  }
-
-  TemporaryDirectory directory;
-  std::string path;
 };
 } // namespace
-
-/// Success, with nothing on stderr.
-static void expectSuccess(const ToolResult &result) {
-  EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_EQ(result.err, "");
-}
-
-/// Failure with that code and one line that holds `message`.
-static void expectFailure(const ToolResult &result, const std::string &message,
-                          int code = 1) {
-  EXPECT_EQ(result.code, code) << result.out << result.err;
-  EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
-}
 
 TEST_F(ToolTest, RunsAnEntryAndComparesWithFiles) {
   writeInts("t.npy", {2, 3}, {1, 2, 3, 4, 5, 6});
@@ -228,7 +170,8 @@ TEST_F(ToolTest, RejectsWhatDoesNotFit) {
 }
 
 TEST_F(ToolTest, HelpVersionAndDevices) {
-  for (const char *program : {TRANSMAMBA_RUN, TRANSMAMBA_INSPECT}) {
+  for (const char *program :
+       {TRANSMAMBA_RUN, TRANSMAMBA_INSPECT, TRANSMAMBA_BENCHMARK}) {
     ToolResult help = tool(program, "--help");
     expectSuccess(help);
     EXPECT_NE(help.out.find("Examples:"), std::string::npos);
