@@ -117,7 +117,7 @@ static void declareOptions(CLI::App &app, Options &options) {
       ->option_text("N")
       ->group(group);
   app.add_flag("--flush-l2", options.measure.flush,
-               "Before each run write 256 MiB, so that caches are cold")
+               "Before each run write 256 MiB: caches are cold, for code too")
       ->group(group);
   app.add_flag("--per-kernel", options.perKernel, "Measure each kernel as well")
       ->group(group);

@@ -1,5 +1,4 @@
-//===- test/Unit/Runtime/BenchmarkTest.cpp - transmamba-benchmark *- C++
-//-*-===//
+//===- BenchmarkTest.cpp - transmamba-benchmark -----------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //
@@ -200,7 +199,8 @@ TEST_F(BenchmarkTest, RejectsWhatDoesNotFit) {
        "no entry point 'leap'"},
       {"sums.tmpkg --entry spread --shape N=1 --repeat 0", "--repeat"},
       {"sums.tmpkg --entry spread --shape N=1 --warmup -1", "--warmup"},
-      {"sums.tmpkg --entry spread --shape N=1 --peak-gbps 0", "--peak-gbps takes"},
+      {"sums.tmpkg --entry spread --shape N=1 --peak-gbps 0",
+       "--peak-gbps takes"},
       {"sums.tmpkg --entry spread --shape N=1 --peak-gbps inf", "finite"},
       {"sums.tmpkg --entry spread --shape N=1 --device tpu",
        "there is no device 'tpu'"},

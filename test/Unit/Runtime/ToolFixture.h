@@ -1,5 +1,4 @@
-//===- test/Unit/Runtime/ToolFixture.h - Running the tools in tests *- C++
-//-*-===//
+//===- ToolFixture.h - Running the tools in tests ---------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //
