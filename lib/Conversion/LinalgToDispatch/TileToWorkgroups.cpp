@@ -134,7 +134,8 @@ static SmallVector<int64_t> rowTiles(linalg::LinalgOp op, int64_t elements) {
     if (iterator == utils::IteratorType::reduction &&
         !ShapedType::isDynamic(range))
       budget = std::max<int64_t>(budget / std::max<int64_t>(range, 1), 1);
-  for (auto [depth, loop] : llvm::enumerate(llvm::reverse(outputLoops(op)))) {
+  SmallVector<unsigned> loops = outputLoops(op);
+  for (auto [depth, loop] : llvm::enumerate(llvm::reverse(loops))) {
     int64_t range = ranges[loop];
     // Rows stay whole, so that a reduction over them can move along.
     bool whole = depth == 0 && !ShapedType::isDynamic(range) &&

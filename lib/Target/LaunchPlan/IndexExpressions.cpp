@@ -237,7 +237,9 @@ FailureOr<Expression> IndexExpressions::dimension(Value buffer, int64_t dim) {
     return mixed(expand.getMixedOutputShape()[dim]);
   if (auto collapse = dyn_cast_or_null<memref::CollapseShapeOp>(op)) {
     Expression size(1);
-    for (int64_t source : collapse.getReassociationIndices()[dim]) {
+    SmallVector<ReassociationIndices> groups =
+        collapse.getReassociationIndices();
+    for (int64_t source : groups[dim]) {
       FailureOr<Expression> factor = dimension(collapse.getSrc(), source);
       if (failed(factor))
         return failure();
