@@ -23,13 +23,15 @@ EntryBuilder::EntryBuilder(ModuleOp module, const Model &model, Entry entry)
   builder.setInsertionPointToEnd(module.getBody());
 }
 
-void EntryBuilder::build() {
+LogicalResult EntryBuilder::build() {
   createFunction();
   for (const ModelOp &op : model.ops) {
     loc = op.loc;
-    buildOp(op);
+    if (failed(buildOp(op)))
+      return failure();
   }
   buildReturn();
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -161,45 +163,48 @@ void EntryBuilder::createFunction() {
   rows = arith::MulIOp::create(builder, loc, batch, tokens);
 }
 
-void EntryBuilder::buildOp(const ModelOp &op) {
+LogicalResult EntryBuilder::buildOp(const ModelOp &op) {
   switch (op.spec->kind) {
   case OpKind::Embedding:
-    return buildEmbedding(op);
+    return buildEmbedding(op), success();
   case OpKind::Linear:
-    return buildLinear(op);
+    return buildLinear(op), success();
   case OpKind::RMSNorm:
   case OpKind::GatedRMSNorm:
-    return buildNorm(op);
+    return buildNorm(op), success();
   case OpKind::Activate:
   case OpKind::Add:
   case OpKind::Multiply:
-    return buildPointwise(op);
+    return buildPointwise(op), success();
   case OpKind::Cast:
-    return buildCast(op);
+    return buildCast(op), success();
   case OpKind::Slice:
   case OpKind::Split:
-    return buildSlices(op);
+    return buildSlices(op), success();
   case OpKind::SplitHeads:
   case OpKind::JoinHeads:
-    return buildHeads(op);
+    return buildHeads(op), success();
   case OpKind::LastToken:
-    return buildLastToken(op);
+    return buildLastToken(op), success();
   case OpKind::CausalConv1D:
-    return buildConv(op);
+    return buildConv(op), success();
   case OpKind::Rope:
-    return buildRope(op);
+    return buildRope(op), success();
   case OpKind::Attention:
-    return buildAttention(op);
+    return buildAttention(op), success();
   case OpKind::SSDScan:
-    return buildSSDScan(op);
+    return buildSSDScan(op), success();
   case OpKind::SelectiveScan:
-    return buildSelectiveScan(op);
+    return buildSelectiveScan(op), success();
   case OpKind::HybridMixer:
-    return buildHybridMixer(op);
+    return buildHybridMixer(op), success();
   case OpKind::Call:
   case OpKind::Repeat:
-    llvm_unreachable("blocks have been expanded");
+    break;
   }
+  // Blocks have been expanded, so no call is left.
+  return emitError(op.loc) << "the compiler cannot build '" << op.spec->name
+                           << "'";
 }
 
 void EntryBuilder::buildReturn() {

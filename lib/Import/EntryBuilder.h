@@ -24,7 +24,9 @@ class EntryBuilder {
 public:
   EntryBuilder(mlir::ModuleOp module, const Model &model, Entry entry);
 
-  void build();
+  /// Adds the function; fails, with an error, on what is no operation of an
+  /// expanded model.
+  mlir::LogicalResult build();
 
 private:
   using Value = mlir::Value;
@@ -48,7 +50,7 @@ private:
                    llvm::ArrayRef<mlir::StringRef> dims, mlir::StringRef role,
                    mlir::Location loc);
   void createFunction();
-  void buildOp(const ModelOp &op);
+  mlir::LogicalResult buildOp(const ModelOp &op);
   void buildReturn();
 
   // Values.

@@ -328,7 +328,9 @@ LogicalResult Expander::evaluateAttributes(const OpNode &node, ModelOp &op) {
     case AttrKind::Block:
     case AttrKind::Blocks:
     case AttrKind::Arguments:
-      llvm_unreachable("attributes of calls are read by the calls");
+      // Calls read theirs themselves, and no other operation has any.
+      return error(*json) << "'" << spec.name << "' of '" << node.spec->name
+                          << "' belongs to calls of blocks only";
     }
   }
   return success();

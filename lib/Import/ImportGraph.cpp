@@ -62,7 +62,8 @@ static OwningOpRef<ModuleOp> buildModule(const Source &source,
                         parameter.transform, RopeTableAttr());
   }
   for (Entry entry : model.graph->entries)
-    EntryBuilder(*module, model, entry).build();
+    if (failed(EntryBuilder(*module, model, entry).build()))
+      return nullptr;
   return module;
 }
 
@@ -87,7 +88,7 @@ OwningOpRef<ModuleOp> transmamba::importGraph(llvm::MemoryBufferRef buffer,
   OwningOpRef<ModuleOp> module = buildModule(source, *model);
   // The checks above are meant to be complete; this one keeps a mistake in
   // them from reaching the passes.
-  if (failed(verify(*module)))
+  if (!module || failed(verify(*module)))
     return nullptr;
   return module;
 }

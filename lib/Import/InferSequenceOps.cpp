@@ -304,6 +304,7 @@ LogicalResult transmamba::graph::inferSequenceOp(OpContext &context) {
   case OpKind::HybridMixer:
     return inferHybridMixer(context);
   default:
-    llvm_unreachable("not an operation of this family");
+    return context.error() << "the compiler has no checks of '"
+                           << context.getOp().spec->name << "'";
   }
 }

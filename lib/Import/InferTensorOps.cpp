@@ -218,6 +218,7 @@ LogicalResult transmamba::graph::inferTensorOp(OpContext &context) {
   case OpKind::LastToken:
     return inferLastToken(context);
   default:
-    llvm_unreachable("not an operation of this family");
+    return context.error() << "the compiler has no checks of '"
+                           << context.getOp().spec->name << "'";
   }
 }
