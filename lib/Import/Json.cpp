@@ -278,5 +278,11 @@ FailureOr<JsonDocument> transmamba::graph::parseJson(const Source &source) {
                       << ": weights belong in a safetensors file";
     return failure();
   }
+  // The parser takes a zero byte for the end of the text.
+  size_t zero = source.getText().find('\0');
+  if (zero != StringRef::npos) {
+    source.errorAt(zero) << "not valid JSON: a zero byte in the text";
+    return failure();
+  }
   return JsonBuilder(source).run();
 }

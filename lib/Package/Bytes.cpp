@@ -58,7 +58,10 @@ static Result<void *> mapDescriptor(int descriptor, const std::string &path,
 }
 
 Result<MappedFile> MappedFile::open(const std::string &path) {
-  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (path.empty())
+    return Error("''", "the name of a file is empty");
+  // Without O_NONBLOCK a pipe that nobody writes to would never open.
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
     return Error(path,
                  std::string("cannot be opened: ") + std::strerror(errno));

@@ -40,6 +40,15 @@ std::string printable(std::string text) {
   return text;
 }
 
+bool isUtf8(const std::string &text) {
+  try {
+    (void)json(text).dump();
+    return true;
+  } catch (const json::type_error &) {
+    return false;
+  }
+}
+
 namespace {
 /// Builds the document from the parser's events. The library's own builder
 /// lets a repeated key win silently and nests without a bound.
@@ -141,6 +150,10 @@ private:
 } // namespace
 
 json parseJson(std::string_view text) {
+  // The parser takes a zero byte for the end of the text.
+  size_t zero = text.find('\0');
+  if (zero != std::string_view::npos)
+    throw JsonFailure{"byte " + std::to_string(zero) + " is zero"};
   Builder builder(text);
   if (!json::sax_parse(text.begin(), text.end(), &builder))
     throw JsonFailure{"not a JSON document"};

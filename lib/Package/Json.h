@@ -32,6 +32,9 @@ struct JsonFailure {
 /// terminal.
 std::string printable(std::string text);
 
+/// Whether a text can stand in JSON.
+bool isUtf8(const std::string &text);
+
 /// Parses `text` strictly: no duplicate keys, no trailing bytes, bounded
 /// nesting. Throws JsonFailure with line and column, or with a JSON pointer.
 nlohmann::json parseJson(std::string_view text);

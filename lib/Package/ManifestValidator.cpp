@@ -62,6 +62,8 @@ static void checkName(const std::string &place, const std::string &name) {
               });
   if (!fine)
     fail(place, "expected a name of 1 to 512 bytes without control characters");
+  if (!isUtf8(name))
+    fail(place, "the name is not valid UTF-8");
 }
 
 /// Names that end up in object code or in file names.

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "transmamba/Pipelines/Compiler.h"
+#include "Limits.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -371,66 +372,14 @@ FailureOr<bool> Compilation::compileTarget(ModuleOp linalgModule,
       return failure();
     variant.entries.push_back(std::move(*plan));
   }
+  if (failed(checkPlans(*module, result, variant)))
+    return failure();
   FailureOr<bool> last = target.kind == CompileTarget::Kind::Cpu
                              ? compileCpu(*module, target, variant)
                              : compileGpu(*module, target, variant);
   if (succeeded(last))
     result.manifest.variants.push_back(std::move(variant));
   return last;
-}
-
-/// What a package cannot say or a kernel cannot count, before any work.
-static LogicalResult checkLimits(ModuleOp module) {
-  constexpr int64_t maxSize = (int64_t(1) << 31) - 1;
-  constexpr int64_t maxRank = 8;
-  for (StringRef name : {TransMambaDialect::kMaxBatchAttr,
-                         TransMambaDialect::kMaxSequenceAttr}) {
-    auto value = module->getAttrOfType<IntegerAttr>(name);
-    if (value && (value.getValue().slt(1) || value.getValue().sgt(maxSize)))
-      return module.emitError("'")
-             << name << "' must be in [1, " << maxSize << "], not "
-             << value.getValue().getSExtValue();
-  }
-  auto isTooLarge = [&](Type type) {
-    auto tensor = dyn_cast<RankedTensorType>(type);
-    return tensor && (tensor.getRank() > maxRank ||
-                      llvm::any_of(tensor.getShape(), [&](int64_t size) {
-                        return !ShapedType::isDynamic(size) && size > maxSize;
-                      }));
-  };
-  for (auto function : module.getOps<func::FuncOp>()) {
-    FunctionType type = function.getFunctionType();
-    for (Type value :
-         llvm::concat<const Type>(type.getInputs(), type.getResults()))
-      if (isTooLarge(value))
-        return function.emitError("type ")
-               << value << ": a tensor has at most " << maxRank
-               << " dimensions, each of at most " << maxSize;
-    llvm::StringSet<> names;
-    for (unsigned i = 0; i < type.getNumInputs(); ++i) {
-      auto name = function.getArgAttrOfType<StringAttr>(
-          i, TransMambaDialect::kNameAttr);
-      if (name && !names.insert(name.getValue()).second)
-        return function.emitError("two arguments have the name '")
-               << name.getValue() << "'";
-      auto range = function.getArgAttr(i, TransMambaDialect::kRangeAttr);
-      if (!range)
-        continue;
-      auto bounds = dyn_cast<ArrayAttr>(range);
-      auto bound = [&](unsigned side) {
-        auto value = dyn_cast<IntegerAttr>(bounds[side]);
-        return value && value.getType().isSignlessInteger(64)
-                   ? std::optional(value.getInt())
-                   : std::nullopt;
-      };
-      if (!bounds || bounds.size() != 2 || !bound(0) || !bound(1) ||
-          *bound(0) >= *bound(1))
-        return function.emitError("argument ")
-               << i << ": the range " << range
-               << " must be two integers [low, high) with low < high";
-    }
-  }
-  return success();
 }
 
 FailureOr<CompiledModel> Compilation::run() {

@@ -66,6 +66,22 @@ TransMambaDialect::verifyOperationAttribute(Operation *op,
       return op->emitOpError("attribute '")
              << name << "' must be a positive integer";
   }
+  if ((name == kNameAttr || name == kTokenizerAttr) &&
+      !isa<StringAttr>(attribute.getValue()))
+    return op->emitOpError("attribute '") << name << "' must be a string";
+  if (name == kVocabularyAttr) {
+    auto value = dyn_cast<IntegerAttr>(attribute.getValue());
+    if (!value || value.getValue().isNegative() ||
+        !value.getValue().isSignedIntN(64))
+      return op->emitOpError("attribute '")
+             << name << "' must be an integer that is not negative";
+  }
+  if (name == kPositionsAttr) {
+    auto value = dyn_cast<StringAttr>(attribute.getValue());
+    if (!value || (value.getValue() != "set" && value.getValue() != "advance"))
+      return op->emitOpError("attribute '")
+             << name << R"(' must be "set" or "advance")";
+  }
   if ((name == kEntryAttr || name == kKernelAttr || name == kPositionsAttr) &&
       !isa<FunctionOpInterface>(op))
     return op->emitOpError("attribute '") << name << "' belongs on a function";

@@ -43,6 +43,26 @@ module attributes {transmamba.kernel} {}
 
 // -----
 
+// expected-error @+1 {{attribute 'transmamba.name' must be a string}}
+module attributes {transmamba.name = 5 : i64} {}
+
+// -----
+
+// expected-error @+1 {{attribute 'transmamba.tokenizer' must be a string}}
+module attributes {transmamba.tokenizer = ["bytes"]} {}
+
+// -----
+
+// expected-error @+1 {{attribute 'transmamba.vocabulary' must be an integer that is not negative}}
+module attributes {transmamba.vocabulary = -1 : i64} {}
+
+// -----
+
+// expected-error @+1 {{attribute 'transmamba.positions' must be "set" or "advance"}}
+func.func @f() attributes {transmamba.positions = "jump"} { return }
+
+// -----
+
 // expected-error @+1 {{attribute 'transmamba.positions' belongs on a function}}
 module attributes {transmamba.positions = "set"} {}
 

@@ -146,6 +146,12 @@ def test_text(name, good, tmp_path):
     refused(tmp_path, "transmamba-compile", "bad.json", "-o", "m.tmpkg", where=r"^bad\.json:\d+:\d+: $")
 
 
+def test_zero_byte(good, tmp_path):
+    """What follows a zero byte is not ignored."""
+    (tmp_path / "bad.json").write_bytes(json.dumps(good.graph).encode() + b"\0{")
+    refused(tmp_path, "transmamba-compile", "bad.json", "-o", "m.tmpkg", where=r"^bad\.json:1:\d+: $", error="zero byte")
+
+
 def test_directory(tmp_path):
     (tmp_path / "bad.json").mkdir()
     refused(tmp_path, "transmamba-compile", "bad.json", "-o", "m.tmpkg", where=r"^bad\.json")
