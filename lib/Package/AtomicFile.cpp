@@ -47,6 +47,13 @@ Error AtomicFile::open() {
   return Error::success();
 }
 
+Error AtomicFile::reserve(uint64_t bytes) {
+  if (::fallocate(descriptor, 0, 0, static_cast<off_t>(bytes)) == 0 ||
+      (errno != ENOSPC && errno != EFBIG && errno != EDQUOT))
+    return Error::success(); // or the file system cannot tell
+  return systemError("cannot be written");
+}
+
 Error AtomicFile::writeAt(uint64_t offset, ByteView bytes) {
   const uint8_t *data = bytes.data();
   uint64_t left = bytes.size();
@@ -80,7 +87,9 @@ Error AtomicFile::overwrite(uint64_t offset, ByteView bytes) {
 }
 
 Error AtomicFile::commit() {
-  if (::fsync(descriptor) != 0)
+  // What was reserved may be more.
+  if (::ftruncate(descriptor, static_cast<off_t>(length)) != 0 ||
+      ::fsync(descriptor) != 0)
     return systemError("cannot be written");
   int closed = ::close(descriptor);
   descriptor = -1;

@@ -31,6 +31,9 @@ public:
 
   /// Creates the temporary file.
   Error open();
+  /// Takes disk space for that many bytes, so that too little is known before
+  /// the work of making them.
+  Error reserve(uint64_t bytes);
   /// Appends bytes.
   Error append(ByteView bytes);
   /// Replaces bytes that have been appended.

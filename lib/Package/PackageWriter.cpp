@@ -195,6 +195,11 @@ Error Writer::run() {
     return error;
   if (Error error = file.open())
     return error;
+  uint64_t total = 0;
+  for (const Blob &blob : blobs)
+    total += blob.size;
+  if (Error error = file.reserve(total))
+    return error;
   // The manifest comes first but holds the checksums of the others. Its length
   // does not depend on them, so it is written twice.
   std::string text = printManifest(manifest);

@@ -122,27 +122,40 @@ static double draw(WeightRole role, double matrixScale, uint64_t bits) {
   return 0;
 }
 
-Result<std::vector<float>>
-RandomWeights::tensor(std::string_view name,
-                      const std::vector<int64_t> &shape) const {
+float RandomTensor::operator[](uint64_t index) const {
+  return static_cast<float>(draw(role, matrixScale, bitsAt(key, index)));
+}
+
+Result<RandomTensor>
+RandomWeights::open(std::string_view name,
+                    const std::vector<int64_t> &shape) const {
   // 2^40 elements are 4 TiB: a shape that nobody means.
   std::optional<int64_t> count = checkedElementCount(shape);
   if (!count || *count > (int64_t(1) << 40))
     return Error(std::string(name), "the shape is negative or too large for "
                                     "random weights");
-  WeightRole role = weightRole(name, shape.size());
+  RandomTensor tensor;
+  tensor.count = static_cast<uint64_t>(*count);
+  tensor.role = weightRole(name, shape.size());
   double fanIn = 1;
   for (size_t dim = 1; dim < shape.size(); ++dim)
     fanIn *= static_cast<double>(shape[dim]);
   // std::sqrt is correctly rounded (IEEE 754), unlike the functions that the
   // header rules out.
-  double matrixScale = fanIn > 0 ? 1 / std::sqrt(fanIn) : 1;
+  tensor.matrixScale = fanIn > 0 ? 1 / std::sqrt(fanIn) : 1;
+  tensor.key = tensorKey(seed, name, shape);
+  return tensor;
+}
 
-  uint64_t key = tensorKey(seed, name, shape);
-  std::vector<float> values(static_cast<size_t>(*count));
+Result<std::vector<float>>
+RandomWeights::tensor(std::string_view name,
+                      const std::vector<int64_t> &shape) const {
+  Result<RandomTensor> tensor = open(name, shape);
+  if (!tensor)
+    return tensor.takeError();
+  std::vector<float> values(static_cast<size_t>(tensor->size()));
   for (size_t index = 0; index < values.size(); ++index)
-    values[index] =
-        static_cast<float>(draw(role, matrixScale, bitsAt(key, index)));
+    values[index] = (*tensor)[index];
   return values;
 }
 

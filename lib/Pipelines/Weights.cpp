@@ -7,6 +7,7 @@
 #include "transmamba/Pipelines/Weights.h"
 #include "transmamba/Target/LaunchPlan.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -74,50 +75,22 @@ LogicalResult WeightSource::check(ParameterOp parameter) const {
   return success();
 }
 
-/// The cosines or sines of rotary positions, in float64.
-static std::vector<double> ropeTable(ParameterOp parameter) {
-  RopeTableAttr table = *parameter.getTable();
-  ArrayRef<int64_t> shape =
-      cast<RankedTensorType>(parameter.getType()).getShape();
-  int64_t rows = shape[0], half = shape[1];
-  double theta = table.getTheta().getValueAsDouble();
-  std::vector<double> values(rows * half);
-  for (int64_t i = 0; i < half; ++i) {
-    double frequency = std::pow(theta, -static_cast<double>(i) / half);
-    for (int64_t t = 0; t < rows; ++t)
-      values[t * half + i] = table.getSine()
-                                 ? std::sin(static_cast<double>(t) * frequency)
-                                 : std::cos(static_cast<double>(t) * frequency);
-  }
-  return values;
-}
+//===----------------------------------------------------------------------===//
+// Data, piece by piece: a large model's need not fit into memory
+//===----------------------------------------------------------------------===//
 
-package::Result<std::vector<double>>
-WeightSource::load(ParameterOp parameter) const {
-  std::vector<int64_t> shape = sourceShape(parameter);
-  std::string name = parameter.getSource()->str();
-  if (random) {
-    auto values = random->tensor(name, shape);
-    if (!values)
-      return values.takeError();
-    return std::vector<double>(values->begin(), values->end());
-  }
-  const package::SafeTensor *tensor = file->find(name);
-  uint64_t count = 1;
-  for (int64_t size : shape)
-    count *= static_cast<uint64_t>(size);
-  std::vector<double> values(count);
-  // Types of 4 bytes and less are read in bulk; elements need not be aligned.
-  const uint8_t *data = tensor->data.data();
-  for (uint64_t i = 0; i < count; ++i)
-    values[i] = package::loadAsDouble(*tensor->type, data, i);
-  return values;
-}
+/// Element (i, j) of a matrix.
+using Element = llvm::function_ref<double(int64_t i, int64_t j)>;
 
-/// Bytes of `values` rounded to `type`.
-static std::vector<uint8_t> encode(const std::vector<double> &values,
-                                   ElementType type) {
-  std::vector<uint8_t> bytes(values.size() * package::byteSize(type));
+/// Elements of a piece: 32 rows of a matrix, so that reading one transposed
+/// does not walk a cache line an element, but no more than this.
+static constexpr int64_t pieceRows = 32;
+static constexpr int64_t pieceElements = int64_t(1) << 22;
+
+/// `count` values from `values`, rounded to `type`, to `bytes`.
+static void encode(ArrayRef<double> values, ElementType type,
+                   std::vector<uint8_t> &bytes) {
+  bytes.resize(values.size() * package::byteSize(type));
   auto store = [&](auto convert) {
     using T = decltype(convert(0.0));
     for (size_t i = 0; i < values.size(); ++i) {
@@ -143,34 +116,101 @@ static std::vector<uint8_t> encode(const std::vector<double> &values,
     store([](double value) { return static_cast<float>(value); });
     break;
   }
-  return bytes;
 }
 
-/// `transform` of a source tensor.
-static std::vector<double> transformed(std::vector<double> values,
-                                       ParameterOp parameter) {
-  switch (parameter.getTransform()) {
-  case WeightTransform::None:
-    return values;
-  case WeightTransform::NegExp:
-    for (double &value : values)
-      value = -std::exp(value);
-    return values;
-  case WeightTransform::Transpose:
-    break;
-  }
+/// Hands a matrix to `sink`, row-major. A transposed one is read along its
+/// columns.
+static package::Error writeMatrix(int64_t rows, int64_t columns,
+                                  bool transposed, ElementType type,
+                                  Element element,
+                                  const package::ByteSink &sink) {
+  if (columns == 0)
+    return package::Error::success();
+  std::vector<double> values;
+  std::vector<uint8_t> bytes;
+  // One row or several whole ones; a row that is too long, in segments.
+  int64_t height = std::clamp<int64_t>(pieceElements / columns, 1, pieceRows);
+  int64_t width = std::min(columns, pieceElements);
+  for (int64_t top = 0; top < rows; top += height)
+    for (int64_t left = 0; left < columns; left += width) {
+      int64_t m = std::min(height, rows - top);
+      int64_t n = std::min(width, columns - left);
+      values.resize(m * n);
+      if (transposed)
+        for (int64_t j = 0; j < n; ++j)
+          for (int64_t i = 0; i < m; ++i)
+            values[i * n + j] = element(top + i, left + j);
+      else
+        for (int64_t i = 0; i < m; ++i)
+          for (int64_t j = 0; j < n; ++j)
+            values[i * n + j] = element(top + i, left + j);
+      encode(values, type, bytes);
+      if (package::Error error =
+              sink(package::ByteView(bytes.data(), bytes.size())))
+        return error;
+    }
+  return package::Error::success();
+}
+
+/// The cosines or sines of rotary positions, in float64.
+static package::Error writeTable(ParameterOp parameter, ElementType type,
+                                 const package::ByteSink &sink) {
+  RopeTableAttr table = *parameter.getTable();
   ArrayRef<int64_t> shape =
       cast<RankedTensorType>(parameter.getType()).getShape();
-  int64_t rows = shape[0], columns = shape[1];
-  std::vector<double> result(values.size());
-  // Blocks of 32 x 32, so that neither side walks a cache line an element.
-  constexpr int64_t block = 32;
-  for (int64_t i = 0; i < rows; i += block)
-    for (int64_t j = 0; j < columns; j += block)
-      for (int64_t r = i; r < std::min(i + block, rows); ++r)
-        for (int64_t c = j; c < std::min(j + block, columns); ++c)
-          result[r * columns + c] = values[c * rows + r];
-  return result;
+  int64_t half = shape[1];
+  double theta = table.getTheta().getValueAsDouble();
+  std::vector<double> frequencies(half);
+  for (int64_t i = 0; i < half; ++i)
+    frequencies[i] = std::pow(theta, -static_cast<double>(i) / half);
+  bool sine = table.getSine();
+  auto element = [&](int64_t t, int64_t i) {
+    double angle = static_cast<double>(t) * frequencies[i];
+    return sine ? std::sin(angle) : std::cos(angle);
+  };
+  return writeMatrix(shape[0], half, /*transposed=*/false, type, element, sink);
+}
+
+/// `transform` of the source tensor whose element `index` is `source(index)`.
+static package::Error
+writeTransformed(ParameterOp parameter, ElementType type,
+                 llvm::function_ref<double(int64_t)> source,
+                 const package::ByteSink &sink) {
+  auto tensor = cast<RankedTensorType>(parameter.getType());
+  ArrayRef<int64_t> shape = tensor.getShape();
+  switch (parameter.getTransform()) {
+  case WeightTransform::Transpose:
+    return writeMatrix(
+        shape[0], shape[1], /*transposed=*/true, type,
+        [&](int64_t i, int64_t j) { return source(j * shape[0] + i); }, sink);
+  case WeightTransform::NegExp:
+    return writeMatrix(
+        1, tensor.getNumElements(), /*transposed=*/false, type,
+        [&](int64_t, int64_t j) { return -std::exp(source(j)); }, sink);
+  case WeightTransform::None:
+    break;
+  }
+  return writeMatrix(
+      1, tensor.getNumElements(), /*transposed=*/false, type,
+      [&](int64_t, int64_t j) { return source(j); }, sink);
+}
+
+package::Error WeightSource::write(ParameterOp parameter, ElementType type,
+                                   const package::ByteSink &sink) const {
+  std::string name = parameter.getSource()->str();
+  if (random) {
+    auto tensor = random->open(name, sourceShape(parameter));
+    if (!tensor)
+      return tensor.takeError();
+    return writeTransformed(
+        parameter, type, [&](int64_t i) { return (*tensor)[i]; }, sink);
+  }
+  const package::SafeTensor *tensor = file->find(name);
+  const uint8_t *data = tensor->data.data();
+  return writeTransformed(
+      parameter, type,
+      [&](int64_t i) { return package::loadAsDouble(*tensor->type, data, i); },
+      sink);
 }
 
 uint64_t WeightSource::add(ParameterOp parameter, const WeightSource *source,
@@ -179,20 +219,10 @@ uint64_t WeightSource::add(ParameterOp parameter, const WeightSource *source,
   // Parameters are floats, all of which have a type in packages.
   ElementType element = *toElementType(type.getElementType());
   package::ByteProducer produce =
-      [parameter, source,
-       element](const package::ByteSink &sink) mutable -> package::Error {
-    std::vector<double> values;
-    if (parameter.getTable()) {
-      values = ropeTable(parameter);
-    } else {
-      auto loaded = source->load(parameter);
-      if (!loaded)
-        return loaded.takeError();
-      values = transformed(std::move(*loaded), parameter);
-    }
-    std::vector<uint8_t> bytes = encode(values, element);
-    return sink(package::ByteView(bytes.data(), bytes.size()));
-  };
+      [parameter, source, element](const package::ByteSink &sink) mutable {
+        return parameter.getTable() ? writeTable(parameter, element, sink)
+                                    : source->write(parameter, element, sink);
+      };
   return weights.add(parameter.getSymName().str(), element,
                      type.getShape().vec(), std::move(produce));
 }

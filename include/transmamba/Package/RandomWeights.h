@@ -53,12 +53,31 @@ enum class WeightRole : uint8_t {
 WeightRole weightRole(std::string_view name, size_t rank);
 
 /// Random weights of one seed.
+/// The elements of one random tensor, each on its own: large ones need not be
+/// in memory.
+class RandomTensor {
+public:
+  /// Element `index`, row-major.
+  float operator[](uint64_t index) const;
+  uint64_t size() const { return count; }
+
+private:
+  friend class RandomWeights;
+
+  uint64_t key = 0;
+  uint64_t count = 0;
+  WeightRole role = WeightRole::Bias;
+  double matrixScale = 1;
+};
+
 class RandomWeights {
 public:
   explicit RandomWeights(uint64_t seed) : seed(seed) {}
 
-  /// The tensor of that name and shape, row-major; an error where the shape is
-  /// not one.
+  /// The tensor of that name and shape; an error where the shape is not one.
+  Result<RandomTensor> open(std::string_view name,
+                            const std::vector<int64_t> &shape) const;
+  /// All of its elements, row-major.
   Result<std::vector<float>> tensor(std::string_view name,
                                     const std::vector<int64_t> &shape) const;
 

@@ -31,7 +31,8 @@ public:
                       package::WeightsBuilder &weights);
 
 private:
-  package::Result<std::vector<double>> load(ParameterOp parameter) const;
+  package::Error write(ParameterOp parameter, package::ElementType type,
+                       const package::ByteSink &sink) const;
 
   std::string spec;
   std::shared_ptr<const package::SafeTensorsFile> file;
