@@ -7,20 +7,23 @@
 #include "Diagnostics.h"
 
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
 #include "transmamba/Import/ImportGraph.h"
+#include "transmamba/Import/ModuleFile.h"
 #include "transmamba/Pipelines/Compiler.h"
 #include "transmamba/Pipelines/Weights.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/WithColor.h"
+
+#include <csignal>
+#include <cstdlib>
 
 using namespace mlir;
 using namespace transmamba;
@@ -174,15 +177,7 @@ static OwningOpRef<ModuleOp> readModel(MLIRContext &context,
     options.entries.assign(entriesOption.begin(), entriesOption.end());
     return importGraphFile(inputFile, &context, options);
   }
-  // The parser has no place to report a file at that it cannot open.
-  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(inputFile);
-  if (!buffer) {
-    (void)fileError(inputFile,
-                    "cannot be read: " + buffer.getError().message());
-    return nullptr;
-  }
-  sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  OwningOpRef<ModuleOp> module = parseModuleFile(inputFile, sources, &context);
   if (!module || failed(overrideModule(*module)))
     return nullptr;
   return module;
@@ -251,10 +246,15 @@ static LogicalResult checkOutput(bool packages) {
     return fileError(outputFile, "cannot be written: '" + directory +
                                      "' is not a directory");
   // A package is written beside its place and then moved there.
-  if (packages || !fs::exists(outputFile))
-    if (fs::access(directory, fs::AccessMode::Write))
-      return fileError(outputFile,
-                       "cannot be written: '" + directory + "' is read-only");
+  if (!packages && fs::exists(outputFile))
+    return success();
+  int descriptor;
+  SmallString<128> temporary;
+  if (std::error_code error = fs::createUniqueFile(outputFile + ".tmp-%%%%%%",
+                                                   descriptor, temporary))
+    return fileError(outputFile, "cannot be written: " + error.message());
+  (void)fs::closeFile(descriptor);
+  (void)fs::remove(temporary);
   return success();
 }
 
@@ -331,6 +331,9 @@ static LogicalResult compile(MLIRContext &context, llvm::SourceMgr &sources,
   // A wrong weights file should be known before minutes of work.
   std::optional<WeightSource> weights;
   std::string spec = weightsSpec(*module);
+  if (!spec.empty() && !outputFile.empty() &&
+      llvm::sys::fs::equivalent(outputFile, spec))
+    return fileError(outputFile, "cannot be written: it holds the weights");
   if (!spec.empty() &&
       (options.stopAfter == Phase::Package || !weightsOption.empty())) {
     auto opened = WeightSource::open(spec);
@@ -401,8 +404,17 @@ static void printComplaint(StringRef complaints) {
   (void)usageError(what + " (see --help)");
 }
 
+/// Memory is short: an error like any other, not a crash.
+static void failAllocation(void *, const char *, bool) {
+  llvm::errs() << "transmamba-compile: error: out of memory\n";
+  std::_Exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  llvm::install_bad_alloc_error_handler(failAllocation);
+  // A file beyond the limit of the process is an error of the writing.
+  std::signal(SIGXFSZ, SIG_IGN);
   cl::SetVersionPrinter(printVersion);
   cl::HideUnrelatedOptions({&modelCategory, &targetCategory, &outputCategory});
   // The lists need no model.

@@ -15,14 +15,18 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
 #include "transmamba/Import/ImportGraph.h"
+#include "transmamba/Import/ModuleFile.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
+
+#include <csignal>
+#include <cstdlib>
 
 using namespace transmamba;
 using namespace transmamba::interpret;
@@ -187,7 +191,7 @@ readModel(mlir::MLIRContext &context, llvm::SourceMgr &sources) {
     return fail("--element-type needs a JSON graph: the types of " + modelPath +
                 " are written down");
   mlir::OwningOpRef<mlir::ModuleOp> module =
-      mlir::parseSourceFile<mlir::ModuleOp>(modelPath, sources, &context);
+      parseModuleFile(modelPath, sources, &context);
   if (module && !scheduleOption.empty())
     if (Error error = overrideSchedule(*module))
       return std::move(error);
@@ -394,14 +398,37 @@ static Expected<bool> run(mlir::ModuleOp module) {
   return accepted;
 }
 
+/// Prints an error, at the tool where it has no other place.
+static int printError(StringRef message) {
+  if (!message.contains(": error: "))
+    llvm::errs() << "transmamba-interpret: error: ";
+  llvm::errs() << message << "\n";
+  return 1;
+}
+
+/// Memory is short: an error like any other, not a crash.
+static void failAllocation(void *, const char *, bool) {
+  std::_Exit(printError("out of memory"));
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  llvm::install_bad_alloc_error_handler(failAllocation);
+  // A file beyond the limit of the process is an error of the writing.
+  std::signal(SIGXFSZ, SIG_IGN);
   cl::SetVersionPrinter(printVersion);
   cl::HideUnrelatedOptions({&modelCategory, &callCategory, &resultCategory});
-  cl::ParseCommandLineOptions(
-      argc, argv,
-      "Runs a model as it is written, in float64: the reference that compiled "
-      "models are compared with\n");
+  std::string complaints;
+  llvm::raw_string_ostream complaintStream(complaints);
+  if (!cl::ParseCommandLineOptions(
+          argc, argv,
+          "Runs a model as it is written, in float64: the reference that "
+          "compiled models are compared with\n",
+          &complaintStream)) {
+    StringRef first = StringRef(complaints).split('\n').first;
+    first.consume_front("transmamba-interpret: ");
+    return printError(first.empty() ? "an option has no valid value" : first);
+  }
 
   mlir::DialectRegistry registry;
   registerImportDialects(registry);
@@ -413,9 +440,7 @@ int main(int argc, char **argv) {
   llvm::SourceMgr sources;
   mlir::SourceMgrDiagnosticHandler diagnostics(sources, &context);
   auto report = [](Error error) {
-    llvm::logAllUnhandledErrors(std::move(error), llvm::errs(),
-                                "transmamba-interpret: ");
-    return 1;
+    return printError(llvm::toString(std::move(error)));
   };
   Expected<mlir::OwningOpRef<mlir::ModuleOp>> module =
       readModel(context, sources);

@@ -171,13 +171,12 @@ void generate(Model &model, const GenerateOptions &options) {
   std::vector<int64_t> tokens;
   for (unsigned char byte : options.prompt)
     tokens.push_back(byte);
-  put(options.prompt.data(), options.prompt.size());
-
   Stopwatch prefillTime;
   std::vector<NamedArray> inputs = makeInputs(prefill, tokens);
   std::vector<double> logits =
       lastLogits(prefill, model.invoke("prefill", inputs));
   double prefillSeconds = prefillTime.seconds();
+  put(options.prompt.data(), options.prompt.size());
 
   Sampler sampler(options);
   Stopwatch decodeTime;

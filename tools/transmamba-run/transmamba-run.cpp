@@ -13,9 +13,12 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -76,6 +79,31 @@ struct PreparedStep {
 };
 } // namespace
 
+/// The library takes numbers that are too large for the largest, and -1 for the
+/// largest where there is no sign.
+static CLI::Validator wholeNumber() {
+  auto complain = [](const std::string &text) -> std::string {
+    int64_t value = 0;
+    const char *end = text.data() + text.size();
+    auto [rest, error] = std::from_chars(text.data(), end, value);
+    return error == std::errc() && rest == end && value >= 0
+               ? ""
+               : "'" + text + "' is not a whole number below 2^63";
+  };
+  return CLI::Validator(complain, "");
+}
+
+static CLI::Validator notNegative() {
+  auto complain = [](const std::string &text) -> std::string {
+    char *end;
+    double value = std::strtod(text.c_str(), &end);
+    return !text.empty() && *end == '\0' && std::isfinite(value) && value >= 0
+               ? ""
+               : "'" + text + "' is not a number of at least 0";
+  };
+  return CLI::Validator(complain, "");
+}
+
 static void declareOptions(CLI::App &app, Options &options) {
   app.add_option("package", options.model.path, "The package to run")
       ->option_text("FILE.tmpkg");
@@ -113,10 +141,12 @@ static void declareOptions(CLI::App &app, Options &options) {
       ->group(group);
   app.add_option("--rtol", options.tolerance.relative,
                  "Relative tolerance of --expected (1e-4)")
+      ->check(notNegative())
       ->option_text("X")
       ->group(group);
   app.add_option("--atol", options.tolerance.absolute,
                  "Absolute tolerance of --expected (1e-5)")
+      ->check(notNegative())
       ->option_text("X")
       ->group(group);
   app.add_option("--dump-state", options.stateDirectory,
@@ -131,21 +161,22 @@ static void declareOptions(CLI::App &app, Options &options) {
       ->group(group);
   app.add_option("--generate", options.generate.tokens,
                  "Number of bytes to generate")
-      ->check(CLI::NonNegativeNumber)
+      ->check(wholeNumber())
       ->option_text("N")
       ->group(group);
   app.add_option("--temperature", options.generate.temperature,
                  "0 takes the most likely byte; higher is more random (0)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(notNegative())
       ->option_text("X")
       ->group(group);
   app.add_option("--top-k", options.generate.topK,
                  "Sample among the K most likely bytes; 0 among all (0)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(wholeNumber())
       ->option_text("K")
       ->group(group);
   app.add_option("--seed", options.generate.seed,
                  "Seed of sampling and of random[...] (0)")
+      ->check(wholeNumber())
       ->option_text("N")
       ->group(group);
 
@@ -274,22 +305,55 @@ static std::string shapeText(const std::vector<int64_t> &shape) {
   return "[" + text + "]";
 }
 
-static const NamedArray &findOutput(const std::vector<PreparedStep> &steps,
+/// The call that `file` is about.
+static const PreparedStep &findStep(const std::vector<PreparedStep> &steps,
                                     const StepFile &file, const char *option) {
   if (file.step > steps.size())
     failUsage(std::string(option) + ": there is no call " +
               std::to_string(file.step) + "; there are " +
               std::to_string(steps.size()));
-  const PreparedStep &step =
-      file.step == 0 ? steps.back() : steps[file.step - 1];
+  return file.step == 0 ? steps.back() : steps[file.step - 1];
+}
+
+/// The member of a list with the name that `file` has.
+template <typename T>
+static const T &findOutput(const std::vector<T> &outputs, const StepFile &file,
+                           const PreparedStep &step, const char *option) {
   std::string names;
-  for (const NamedArray &output : step.outputs) {
+  for (const T &output : outputs) {
     if (output.name == file.name)
       return output;
     names += (names.empty() ? "" : ", ") + output.name;
   }
   failUsage(std::string(option) + ": '" + step.entry + "' has no output '" +
             file.name + "'; it has " + names);
+}
+
+static const NamedArray &resultOf(const std::vector<PreparedStep> &steps,
+                                  const StepFile &file, const char *option) {
+  const PreparedStep &step = findStep(steps, file, option);
+  return findOutput(step.outputs, file, step, option);
+}
+
+/// What is wrong with the options of results, before any call.
+static void checkResults(const Model &model,
+                         const std::vector<PreparedStep> &steps,
+                         const Options &options) {
+  auto check = [&](const std::string &text, const char *option) {
+    StepFile file = parseStepFile(text, option);
+    const PreparedStep &step = findStep(steps, file, option);
+    findOutput(model.entry(step.entry).outputs, file, step, option);
+    return file;
+  };
+  for (const std::string &text : options.outputs) {
+    StepFile file = check(text, "--output");
+    std::error_code ignored;
+    if (std::filesystem::equivalent(file.file, options.model.path, ignored))
+      throw Failure(file.file +
+                    ": error: cannot be written: it is the package");
+  }
+  for (const std::string &text : options.expected)
+    check(text, "--expected");
 }
 
 static void printSummary(const NamedArray &output) {
@@ -411,11 +475,11 @@ static ExitCode reportResults(const Model &model,
   ExitCode code = Success;
   for (const std::string &text : options.outputs) {
     StepFile file = parseStepFile(text, "--output");
-    writeArray(file.file, findOutput(steps, file, "--output").array);
+    writeArray(file.file, resultOf(steps, file, "--output").array);
   }
   for (const std::string &text : options.expected) {
     StepFile file = parseStepFile(text, "--expected");
-    if (!compareOutput(findOutput(steps, file, "--expected"), file,
+    if (!compareOutput(resultOf(steps, file, "--expected"), file,
                        options.tolerance))
       code = Mismatch;
   }
@@ -454,10 +518,13 @@ static ExitCode runTool(Options &options) {
                         (options.poison ? TM_SESSION_POISON : 0);
   Model model(options.model.path);
   if (options.prompted) {
-    if (!std::isfinite(options.generate.temperature))
-      failUsage("--temperature must be a number");
     if (!options.entry.empty() || !options.steps.empty())
       failUsage("--prompt does not go with --entry or --step");
+    if (!options.inputs.empty() || !options.outputs.empty() ||
+        !options.expected.empty() || !options.stateDirectory.empty() ||
+        options.rowsGiven)
+      failUsage("--prompt does not go with --input, --output, --expected, "
+                "--dump-state or --rows; use --step");
     if (options.profile || options.repeat > 1)
       failUsage("--prompt does not go with --profile or --repeat; use --step");
     options.model.rows = 1;
@@ -469,6 +536,7 @@ static ExitCode runTool(Options &options) {
   std::vector<PreparedStep> steps;
   for (const Step &step : collectSteps(options))
     steps.push_back(prepareStep(model, step, random));
+  checkResults(model, steps, options);
   if (!options.rowsGiven)
     options.model.rows = rowsOf(model, steps);
   startModel(model, options);
@@ -477,6 +545,8 @@ static ExitCode runTool(Options &options) {
 }
 
 int main(int argc, char **argv) {
+  // A file beyond the limit of the process is an error of the writing.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     CLI::App app(description, "transmamba-run");
     app.get_formatter()->column_width(38);

@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import re
+import resource
+import signal
 import struct
 import subprocess
 
@@ -18,8 +20,8 @@ MODEL = ROOT / "test/Import/Inputs/tiny.json"
 TENSOR_MAKER = ROOT / "test/Import/Inputs/make_safetensors.py"
 
 
-def run(directory, tool, *arguments):
-    """Runs a tool in a directory; no shell, no input."""
+def run(directory, tool, *arguments, limit=None):
+    """Runs a tool in a directory; no shell, no input. `limit` sets limits of the process."""
     return subprocess.run(
         [str(TOOLS / tool), *map(str, arguments)],
         cwd=directory,
@@ -27,13 +29,24 @@ def run(directory, tool, *arguments):
         capture_output=True,
         timeout=TIMEOUT,
         check=False,
+        preexec_fn=limit,
     )
 
 
-def refused(directory, tool, *arguments, error="", where=""):
+def file_limit(size):
+    """A limit of the size of files; what is beyond kills a process that does not care."""
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+def refused(directory, tool, *arguments, error="", where="", limit=None):
     """Asserts that a tool refuses: exit code 1, one error, at `where`, saying `error`, and no new file."""
     before = snapshot(directory)
-    result = run(directory, tool, *arguments)
+    result = run(directory, tool, *arguments, limit=limit)
     text = result.stderr.decode(errors="replace")
     shown = f"{tool} {' '.join(map(str, arguments))}: exit code {result.returncode}\n{text}"
     assert not CRASH.search(text), shown
@@ -45,6 +58,7 @@ def refused(directory, tool, *arguments, error="", where=""):
     assert message, shown
     assert re.search(where, place) and re.search(error, message), f"expected {where!r} error: {error!r}\n{shown}"
     assert snapshot(directory) == before, f"files have changed\n{shown}"
+    assert not result.stdout, f"{shown}and on standard output\n{result.stdout[:1000]!r}"
     return text
 
 

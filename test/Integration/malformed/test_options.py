@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from harness import refused, run
+from harness import file_limit, refused, run
 
 OUT = ("-o", "m.tmpkg")
 # name: (arguments, words of the message)
@@ -21,6 +21,8 @@ CASES = {
     "output that is a device": (("-o", "/dev/null"), "regular file"),
     "output into a read-only directory": (("-o", "/proc/m.tmpkg"), ""),
     "output over the model": (("-o", "tiny.json"), "the model"),
+    "output of a long name": (("-o", "m" * 250 + ".tmpkg"), "too long"),
+    "more memory than a package can say": ((*OUT, "--max-batch=2147483647"), "arena|buffer"),
     "early stop into no directory": (("--compile-to=fuse", "-o", "none/m.mlir"), "no directory"),
     "early stop into a directory": (("--compile-to=fuse", "-o", "."), "regular file"),
     "dump below a file": ((*OUT, "--dump-phases-to=tiny.json/d"), "cannot be made"),
@@ -69,6 +71,15 @@ def test_graph_options(option, good, tmp_path):
     refused(tmp_path, "transmamba-compile", "tiny.mlir", "--weights=random:1", *OUT, option, error="JSON")
 
 
+@pytest.mark.parametrize("more", [(), ("--compile-to=fuse",)])
+def test_output_over_weights(more, good, tmp_path):
+    (tmp_path / "tiny.json").write_text(json.dumps(good.graph))
+    (tmp_path / "tiny.safetensors").write_bytes(good.weights)
+    for weights in ("", "--weights=tiny.safetensors"):
+        refused(tmp_path, "transmamba-compile", "tiny.json", weights or "--quiet", *more, "-o", "./tiny.safetensors",
+                where=r"^\./tiny\.safetensors: $", error="weights")  # fmt: skip
+
+
 def test_inspect(tmp_path):
     refused(tmp_path, "transmamba-inspect", error="package")
     refused(tmp_path, "transmamba-inspect", "--frobnicate", error="")
@@ -80,6 +91,14 @@ def test_full_disk(good, tmp_path):
     """Nothing is left of a result that could not be written."""
     (tmp_path / "tiny.json").write_text(json.dumps(good.graph))
     refused(tmp_path, "transmamba-compile", "tiny.json", "--compile-to=import", "--quiet", "-o", "/dev/full")
+
+
+@pytest.mark.parametrize("more", [(), ("--compile-to=fuse",)])
+def test_file_limit(more, good, tmp_path):
+    """A limit of the process is an error like a full disk."""
+    (tmp_path / "tiny.json").write_text(json.dumps(good.graph))
+    refused(tmp_path, "transmamba-compile", "tiny.json", "--weights=random:1", "--quiet", *more, *OUT,
+            error="cannot write|cannot be written", limit=file_limit(4096))  # fmt: skip
 
 
 def test_old_package_stays(good, tmp_path):

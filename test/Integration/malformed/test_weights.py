@@ -1,11 +1,12 @@
 """Weights that transmamba-compile must refuse."""
 
 import json
+import os
 import struct
 
 import pytest
 
-from harness import refused, safetensors
+from harness import file_limit, refused, safetensors
 
 
 def changed(name, **changes):
@@ -73,6 +74,7 @@ CASES = {
     "header that is a list": header_of(b"[]"),
     "header nested deeply": header_of(b"[" * 50000),
     "header with a tensor twice": header_of(b'{"norm.weight": {}, "norm.weight": {}}'),
+    "header with a zero byte": lambda good: safetensors(json.dumps(split(good.weights)[0]).encode() + bytes(8), split(good.weights)[1]),
     "tensor that is a number": header_of(b'{"norm.weight": 5}'),
     "zeros": lambda good: bytes(4096),
     "pickle": lambda good: b"PK\x03\x04" + bytes(4096),
@@ -101,3 +103,25 @@ def test_no_weights(good, tmp_path):
     graph = {key: value for key, value in good.graph.items() if key != "weights"}
     (tmp_path / "tiny.json").write_text(json.dumps(graph))
     refused(tmp_path, "transmamba-compile", "tiny.json", "-o", "m.tmpkg", where=r"^tiny\.json:", error="needs weights")
+
+
+def test_pipe(good, tmp_path):
+    """Weights are mapped; a pipe that nobody writes to is no reason to wait."""
+    (tmp_path / "tiny.json").write_text(json.dumps(good.graph))
+    os.mkfifo(tmp_path / "tiny.safetensors")
+    refused(tmp_path, "transmamba-compile", "tiny.json", "-o", "m.tmpkg", where=r"^tiny\.safetensors: $", error="regular file")
+
+
+@pytest.mark.parametrize(
+    "name, change",
+    [
+        ("table of positions", {"max_sequence": 2**31 - 1, "schedule": [2**31 - 1]}),
+        ("embedding", {"vocabulary": 2**31 - 1, "tokenizer": None}),
+    ],
+)
+def test_weights_beyond_the_disk(name, change, good, tmp_path):
+    """64 GiB and more are not made in memory, nor written up to the end of the disk."""
+    graph = {key: value for key, value in {**good.graph, **change}.items() if value is not None}
+    (tmp_path / "tiny.json").write_text(json.dumps(graph))
+    refused(tmp_path, "transmamba-compile", "tiny.json", "--quiet", "--weights=random:1", "-o", "m.tmpkg",
+            where=r"^m\.tmpkg: $", error="cannot be written", limit=file_limit(2**30))  # fmt: skip
