@@ -6,12 +6,18 @@
 
 #include "transmamba/Import/ModuleFile.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Location.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
 using namespace transmamba;
+
+//===----------------------------------------------------------------------===//
+// Nesting
+//===----------------------------------------------------------------------===//
 
 /// Loops in kernels nest some 20 levels deep, with four brackets each.
 static constexpr unsigned maxNesting = 256;
@@ -67,6 +73,46 @@ static std::optional<size_t> findTooDeep(StringRef text) {
   return std::nullopt;
 }
 
+//===----------------------------------------------------------------------===//
+// What verifiers of others take for granted
+//===----------------------------------------------------------------------===//
+
+/// The number that stands for a size which is an operand may be written down
+/// as well, where there is no such operand.
+static bool lacksOperands(Operation *op) {
+  int64_t dynamic = 0;
+  for (NamedAttribute attribute : op->getAttrs())
+    if (auto sizes = dyn_cast<DenseI64ArrayAttr>(attribute.getValue());
+        sizes && attribute.getName().strref().starts_with("static_"))
+      dynamic += llvm::count(sizes.asArrayRef(), ShapedType::kDynamic);
+  return dynamic > llvm::count_if(op->getOperandTypes(), [](Type type) {
+           return type.isIntOrIndex();
+         });
+}
+
+/// Refuses what MLIR's verifiers and printers read out of bounds on: sizes
+/// without operands, and attributes of reshapes and concatenations.
+static LogicalResult checkForVerifiers(ModuleOp module) {
+  auto check = [](Operation *op) -> WalkResult {
+    if (lacksOperands(op))
+      return op->emitOpError("has fewer operands than dynamic sizes");
+    if (auto groups = op->getAttrOfType<ArrayAttr>("reassociation"))
+      for (Attribute group : groups)
+        if (auto dims = dyn_cast<ArrayAttr>(group); dims && dims.empty())
+          return op->emitOpError("has an empty group in 'reassociation'");
+    auto dim = op->getAttrOfType<IntegerAttr>("dim");
+    if (!isa<tensor::ConcatOp>(op) || !dim)
+      return WalkResult::advance();
+    for (Type type : op->getOperandTypes())
+      if (auto tensor = dyn_cast<RankedTensorType>(type))
+        if (dim.getInt() < 0 || dim.getInt() >= tensor.getRank())
+          return op->emitOpError("concatenates dimension ")
+                 << dim.getInt() << " of " << tensor;
+    return WalkResult::advance();
+  };
+  return failure(module.walk(check).wasInterrupted());
+}
+
 /// Line and column of an offset, from 1 on.
 static Location locate(MLIRContext *context, StringRef file, StringRef text,
                        size_t offset) {
@@ -93,5 +139,9 @@ OwningOpRef<ModuleOp> transmamba::parseModuleFile(StringRef path,
         << "brackets or signs nest deeper than " << maxNesting << " levels";
     return nullptr;
   }
-  return parseSourceFile<ModuleOp>(sources, context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(
+      sources, ParserConfig(context, /*verifyAfterParse=*/false));
+  if (!module || failed(checkForVerifiers(*module)) || failed(verify(*module)))
+    return nullptr;
+  return module;
 }

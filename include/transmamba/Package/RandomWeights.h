@@ -52,7 +52,6 @@ enum class WeightRole : uint8_t {
 /// matter; the last component of the name, between dots, decides first.
 WeightRole weightRole(std::string_view name, size_t rank);
 
-/// Random weights of one seed.
 /// The elements of one random tensor, each on its own: large ones need not be
 /// in memory.
 class RandomTensor {
@@ -70,6 +69,7 @@ private:
   double matrixScale = 1;
 };
 
+/// Random weights of one seed.
 class RandomWeights {
 public:
   explicit RandomWeights(uint64_t seed) : seed(seed) {}

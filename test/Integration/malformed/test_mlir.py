@@ -133,6 +133,12 @@ CASES = {
     "attributes nested deeply": ("module attributes {a = " + "[" * 50000 + "]" * 50000 + "} {}", "deep"),
     "types nested deeply": ("func.func @f(%t: " + "tuple<" * 200000 + "i1" + ">" * 200000 + ") { return }", "deep"),
     "signs nested deeply": ("module attributes {a = affine_map<(d0) -> (" + "- " * 500000 + "d0)>} {}", "deep"),
+    "empty group of a reshape": (tiny(r"\[\[0\], \[1\], \[2, 3\]\] output_shape", "[[0], [], [2, 3]] output_shape"), "reassociation"),
+    "padding by the number of a dynamic size": (entry(
+        body="%z = arith.constant 0.0 : f32\n    %y = tensor.pad %x low[0, -9223372036854775808] high[0, 0] {\n    ^bb0(%i: index, %j: index):\n"
+        "      tensor.yield %z : f32\n    } : tensor<?x8xf32> to tensor<?x?xf32>\n    return %x : tensor<?x8xf32>"), "operands"),
+    "concatenation of a dimension below zero": (tiny(r"tensor\.concat dim\(1\)", "tensor.concat dim(-1)"), "dimension -1"),
+    "concatenation of a dimension of another rank": (tiny(r"tensor\.concat dim\(1\)", "tensor.concat dim(7)"), "dimension 7"),
     "positions without lengths": (tiny(r', transmamba\.role = "lengths"', ""), ""),
 }  # fmt: skip
 

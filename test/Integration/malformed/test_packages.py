@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 
 import pytest
 
@@ -13,10 +14,11 @@ ARGUMENTS = {"transmamba-run": PROMPT, "transmamba-benchmark": MEASURE, "transma
 
 
 def manifest_range(package):
-    """Where the manifest is: it is the first entry, and nothing in it has unbalanced brackets."""
-    text = package.decode("latin-1")
-    start = text.index("{")
-    return start, start + json.JSONDecoder().raw_decode(text[start:])[1]
+    """Where the manifest is: the data of the first entry, behind a header of 30 bytes, its name and its extra field."""
+    size, name, extra = struct.unpack_from("<LHH", package, 22)
+    start = 30 + name + extra
+    json.loads(package[start : start + size])
+    return start, start + size
 
 
 def flipped(offset):
