@@ -12,7 +12,6 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
@@ -78,24 +77,49 @@ public:
       return createStringError(error, "cannot create a temporary file");
     return TemporaryFile(path);
   }
+  TemporaryFile(TemporaryFile &&other) : name(std::move(other.name)) {
+    other.name.clear();
+  }
+  TemporaryFile &operator=(TemporaryFile &&) = delete;
+  ~TemporaryFile() {
+    if (!name.empty())
+      sys::fs::remove(name);
+  }
   StringRef path() const { return name; }
 
 private:
-  explicit TemporaryFile(StringRef path) : name(path), remover(name) {}
+  explicit TemporaryFile(StringRef path) : name(path) {}
 
   SmallString<128> name;
-  FileRemover remover;
 };
 } // namespace
 
-Error transmamba::linkSharedObject(StringRef objectFile, StringRef linker,
+static Error writeFile(StringRef path, StringRef bytes) {
+  std::error_code error;
+  raw_fd_ostream stream(path, error);
+  stream << bytes;
+  stream.close();
+  if (!error && !stream.has_error())
+    return Error::success();
+  stream.clear_error();
+  return createStringError("cannot write '" + path + "'");
+}
+
+Error transmamba::linkSharedObject(ArrayRef<StringRef> objectFiles,
+                                   StringRef linker,
                                    SmallVectorImpl<char> &sharedObject) {
   Expected<std::string> program = findLinker(linker);
   if (!program)
     return program.takeError();
-  Expected<TemporaryFile> input = TemporaryFile::create("o");
-  if (!input)
-    return input.takeError();
+  std::vector<TemporaryFile> inputs;
+  for (StringRef bytes : objectFiles) {
+    Expected<TemporaryFile> input = TemporaryFile::create("o");
+    if (!input)
+      return input.takeError();
+    inputs.push_back(std::move(*input));
+    if (Error error = writeFile(inputs.back().path(), bytes))
+      return error;
+  }
   Expected<TemporaryFile> output = TemporaryFile::create("so");
   if (!output)
     return output.takeError();
@@ -103,20 +127,13 @@ Error transmamba::linkSharedObject(StringRef objectFile, StringRef linker,
   if (!log)
     return log.takeError();
 
-  std::error_code error;
-  raw_fd_ostream stream(input->path(), error);
-  stream << objectFile;
-  stream.close();
-  if (error || stream.has_error()) {
-    stream.clear_error();
-    return createStringError("cannot write '" + input->path() + "'");
-  }
-
   // A compiler driver takes the linker's options behind -Wl.
   StringRef stem = sys::path::filename(*program);
   bool isDriver = !stem.contains("ld");
-  SmallVector<StringRef> arguments = {*program, "-shared", "-o", output->path(),
-                                      input->path()};
+  SmallVector<StringRef> arguments = {*program, "-shared", "-o",
+                                      output->path()};
+  for (const TemporaryFile &input : inputs)
+    arguments.push_back(input.path());
   if (isDriver)
     arguments.append({"-nostdlib", "-Wl,-z,noexecstack,-z,now,--strip-all"});
   else

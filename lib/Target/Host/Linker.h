@@ -19,9 +19,10 @@ namespace transmamba {
 /// Fails if the object file needs a symbol that the ABI does not allow.
 llvm::Error checkUndefinedSymbols(llvm::MemoryBufferRef objectFile);
 
-/// Links one object file to a shared object with `linker`, or with the first
-/// that is found if it is empty.
-llvm::Error linkSharedObject(llvm::StringRef objectFile, llvm::StringRef linker,
+/// Links object files to a shared object with `linker`, or with the first that
+/// is found if it is empty.
+llvm::Error linkSharedObject(llvm::ArrayRef<llvm::StringRef> objectFiles,
+                             llvm::StringRef linker,
                              llvm::SmallVectorImpl<char> &sharedObject);
 
 } // namespace transmamba

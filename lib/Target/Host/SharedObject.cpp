@@ -13,6 +13,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/Threading.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -36,15 +37,14 @@ using namespace transmamba;
 // Kernels of a module
 //===----------------------------------------------------------------------===//
 
-OwningOpRef<ModuleOp> transmamba::extractKernels(ModuleOp module) {
+/// A new module with `roots` and all symbols of `module` that they use.
+static OwningOpRef<ModuleOp> extract(ModuleOp module,
+                                     ArrayRef<Operation *> roots) {
   OwningOpRef<ModuleOp> result = ModuleOp::create(module.getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(result->getBody());
   SymbolTableCollection tables;
-  llvm::SetVector<Operation *> worklist;
-  for (Operation &op : *module.getBody())
-    if (op.hasAttr(kKernelAttrName))
-      worklist.insert(&op);
-  // Grows while it is walked: what the kernels use, and what that uses.
+  llvm::SetVector<Operation *> worklist(llvm::from_range, roots);
+  // Grows while it is walked: what the roots use, and what that uses.
   for (size_t next = 0; next < worklist.size(); ++next) {
     Operation *op = worklist[next];
     if (std::optional<SymbolTable::UseRange> uses =
@@ -58,6 +58,39 @@ OwningOpRef<ModuleOp> transmamba::extractKernels(ModuleOp module) {
     if (worklist.contains(&op))
       builder.clone(op);
   return result;
+}
+
+static SmallVector<Operation *> getKernels(ModuleOp module) {
+  SmallVector<Operation *> kernels;
+  for (Operation &op : *module.getBody())
+    if (op.hasAttr(kKernelAttrName))
+      kernels.push_back(&op);
+  return kernels;
+}
+
+OwningOpRef<ModuleOp> transmamba::extractKernels(ModuleOp module) {
+  return extract(module, getKernels(module));
+}
+
+/// A module for each kernel of a module of the llvm dialect, to be compiled
+/// apart: what a kernel uses is its own copy, seen by nobody else.
+static SmallVector<OwningOpRef<ModuleOp>> splitKernels(ModuleOp module) {
+  SmallVector<OwningOpRef<ModuleOp>> parts;
+  for (Operation *kernel : getKernels(module)) {
+    OwningOpRef<ModuleOp> part = extract(module, kernel);
+    for (Operation &op : *part->getBody()) {
+      if (SymbolTable::getSymbolName(&op) == SymbolTable::getSymbolName(kernel))
+        continue;
+      if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op)) {
+        if (!function.isExternal())
+          function.setLinkage(LLVM::Linkage::Internal);
+      } else if (auto global = dyn_cast<LLVM::GlobalOp>(op)) {
+        global.setLinkage(LLVM::Linkage::Internal);
+      }
+    }
+    parts.push_back(std::move(part));
+  }
+  return parts;
 }
 
 //===----------------------------------------------------------------------===//
@@ -155,6 +188,22 @@ static llvm::Error emitObject(llvm::Module &module,
   return llvm::Error::success();
 }
 
+/// Compiles a module to an object file. Runs beside others of its kind: all of
+/// LLVM's state is its own.
+static llvm::Error compileModule(ModuleOp module,
+                                 const HostTargetOptions &options,
+                                 llvm::SmallVectorImpl<char> &object) {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> translated =
+      translateModuleToLLVMIR(module, context, "kernels");
+  if (!translated)
+    return llvm::createStringError("cannot be translated to LLVM IR");
+  if (llvm::Error error = emitObject(*translated, options, object))
+    return error;
+  StringRef bytes(object.data(), object.size());
+  return checkUndefinedSymbols(llvm::MemoryBufferRef(bytes, "kernels.o"));
+}
+
 LogicalResult
 transmamba::emitSharedObject(ModuleOp module, const HostTargetOptions &options,
                              llvm::SmallVectorImpl<char> &object) {
@@ -162,21 +211,26 @@ transmamba::emitSharedObject(ModuleOp module, const HostTargetOptions &options,
     if (!isa<LLVM::LLVMDialect>(op.getDialect()))
       return op.emitOpError("is not of the llvm dialect: it has not been "
                             "through the phase llvm");
-  registerBuiltinDialectTranslation(*module.getContext());
-  registerLLVMDialectTranslation(*module.getContext());
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> translated =
-      translateModuleToLLVMIR(module, context, "kernels");
-  if (!translated)
-    return module.emitError("cannot be translated to LLVM IR");
-  SmallVector<char, 0> relocatable;
-  if (llvm::Error error = emitObject(*translated, options, relocatable))
-    return module.emitError(llvm::toString(std::move(error)));
-  StringRef bytes(relocatable.data(), relocatable.size());
-  if (llvm::Error error =
-          checkUndefinedSymbols(llvm::MemoryBufferRef(bytes, "kernels.o")))
-    return module.emitError(llvm::toString(std::move(error)));
-  if (llvm::Error error = linkSharedObject(bytes, options.linker, object))
+  MLIRContext *context = module.getContext();
+  registerBuiltinDialectTranslation(*context);
+  registerLLVMDialectTranslation(*context);
+  initializeX86();
+
+  // A kernel an object file: what is linked is the same for any number of
+  // threads.
+  SmallVector<OwningOpRef<ModuleOp>> parts = splitKernels(module);
+  std::vector<SmallVector<char, 0>> objects(parts.size());
+  auto compile = [&](size_t i) -> LogicalResult {
+    if (llvm::Error error = compileModule(*parts[i], options, objects[i]))
+      return parts[i]->emitError(llvm::toString(std::move(error)));
+    return success();
+  };
+  if (failed(failableParallelForEachN(context, 0, parts.size(), compile)))
+    return failure();
+  SmallVector<StringRef> files;
+  for (const SmallVector<char, 0> &bytes : objects)
+    files.emplace_back(bytes.data(), bytes.size());
+  if (llvm::Error error = linkSharedObject(files, options.linker, object))
     return module.emitError(llvm::toString(std::move(error)));
   return success();
 }

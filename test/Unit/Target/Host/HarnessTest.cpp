@@ -104,3 +104,42 @@ func.func private @k(%x: index, %y: index, %z: index, %p: memref<f32>) attribute
     EXPECT_EQ(out[0], 8);
   }
 }
+
+/// Twenty kernels that read one table. Kernels are compiled apart, so each has
+/// a copy of it.
+static std::string kernelsWithTable() {
+  std::string text = "memref.global \"private\" constant @table : "
+                     "memref<4xf32> = dense<[1.0, 2.0, 4.0, 8.0]>\n";
+  for (int i = 0; i < 20; ++i)
+    text += "func.func private @k" + std::to_string(i) +
+            "(%x: index, %y: index, %z: index, %p: memref<f32>) attributes "
+            "{transmamba.kernel} {\n"
+            "  %t = memref.get_global @table : memref<4xf32>\n"
+            "  %v = memref.load %t[%x] : memref<4xf32>\n"
+            "  %c = arith.constant " +
+            std::to_string(i) +
+            ".0 : f32\n"
+            "  %s = arith.addf %v, %c : f32\n"
+            "  memref.store %s, %p[] : memref<f32>\n"
+            "  return\n}\n";
+  return text;
+}
+
+TEST(HostObject, SameForAnyNumberOfThreads) {
+  std::string bytes = compileBytes(kernelsWithTable(), /*threads=*/false);
+  EXPECT_FALSE(bytes.empty());
+  EXPECT_EQ(bytes, compileBytes(kernelsWithTable(), /*threads=*/true));
+  EXPECT_EQ(bytes, compileBytes(kernelsWithTable(), /*threads=*/true));
+}
+
+TEST(HostObject, KernelsAreCompiledApart) {
+  std::unique_ptr<Kernels> kernels =
+      Kernels::compile(kernelsWithTable(), CpuLevel::V2);
+  ASSERT_TRUE(kernels);
+  for (int i : {0, 7, 19}) {
+    float result = 0;
+    kernels->run("k" + std::to_string(i), {reinterpret_cast<uint64_t>(&result)},
+                 /*x=*/2);
+    EXPECT_EQ(result, 4.0f + i);
+  }
+}

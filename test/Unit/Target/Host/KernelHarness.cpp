@@ -37,11 +37,11 @@ static void loadDialects(MLIRContext &context) {
 }
 
 /// Compiles `text`; diagnostics go to `errors`.
-static LogicalResult compileText(const std::string &text,
-                                 const HostTargetOptions &options,
-                                 SmallVectorImpl<char> &object,
-                                 std::string &errors) {
-  MLIRContext context(MLIRContext::Threading::DISABLED);
+static LogicalResult compileText(
+    const std::string &text, const HostTargetOptions &options,
+    SmallVectorImpl<char> &object, std::string &errors,
+    MLIRContext::Threading threading = MLIRContext::Threading::DISABLED) {
+  MLIRContext context(threading);
   loadDialects(context);
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
@@ -52,6 +52,16 @@ static LogicalResult compileText(const std::string &text,
   if (!module)
     return failure();
   return compileKernelsToSharedObject(*module, options, object);
+}
+
+std::string test::compileBytes(const std::string &text, bool threads) {
+  SmallVector<char, 0> object;
+  std::string errors;
+  if (failed(compileText(text, HostTargetOptions(), object, errors,
+                         threads ? MLIRContext::Threading::ENABLED
+                                 : MLIRContext::Threading::DISABLED)))
+    ADD_FAILURE() << errors << text;
+  return std::string(object.begin(), object.end());
 }
 
 std::unique_ptr<Kernels> Kernels::compile(const std::string &text,

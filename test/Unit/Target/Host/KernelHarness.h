@@ -45,6 +45,10 @@ private:
   void *handle;
 };
 
+/// The shared object of the kernels of `text`, made by one thread or by
+/// several.
+std::string compileBytes(const std::string &text, bool threads);
+
 /// What `compileKernelsToSharedObject` says about text that it rejects; empty
 /// if it accepts it.
 std::string compileError(const std::string &text,
