@@ -43,7 +43,11 @@ void transmamba::registerTransMambaPasses() {
   registerTransMambaPipelines();
 }
 
-void transmamba::registerVersionPrinter() {
+void transmamba::setUpCommandLine(llvm::StringRef examples) {
+  llvm::cl::HideUnrelatedOptions(
+      llvm::ArrayRef<const llvm::cl::OptionCategory *>());
+  // Adds itself to what --help ends with; nothing is kept of it.
+  llvm::cl::extrahelp moreHelp(examples);
   llvm::cl::SetVersionPrinter([](llvm::raw_ostream &os) {
     os << "TransMamba " << TRANSMAMBA_VERSION << " (LLVM "
        << LLVM_VERSION_STRING << ")\n";

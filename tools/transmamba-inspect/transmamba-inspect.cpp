@@ -71,7 +71,8 @@ int main(int argc, char **argv) {
     app.add_flag("--verify", options.verified,
                  "Compare all checksums, which reads the whole file")
         ->group("Checks");
-    app.set_version_flag("--version", "transmamba-inspect " TRANSMAMBA_VERSION);
+    app.set_version_flag("--version", "transmamba-inspect " TRANSMAMBA_VERSION
+                                      " (without LLVM)");
     app.footer(footer);
     try {
       app.parse(argc, argv);

@@ -8,8 +8,11 @@
 #include "transmamba/Tools/RegisterAll.h"
 
 int main(int argc, char **argv) {
+  transmamba::setUpCommandLine(R"(
+Speaks the language server protocol on its standard input and output, for .mlir files with the transmamba dialect.
+For Visual Studio Code: the extension MLIR, with the setting "mlir.server_path": "PATH/transmamba-lsp-server".
+)");
   mlir::DialectRegistry registry;
   transmamba::registerAllDialects(registry);
-  transmamba::registerVersionPrinter();
   return failed(mlir::MlirLspServerMain(argc, argv, registry));
 }

@@ -6,6 +6,7 @@
 
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
 #include "transmamba/Import/ImportGraph.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -15,9 +16,22 @@ int main(int argc, char **argv) {
   llvm::cl::HideUnrelatedOptions(
       llvm::ArrayRef<const llvm::cl::OptionCategory *>());
   transmamba::registerGraphTranslations();
-  llvm::cl::AddExtraVersionPrinter([](llvm::raw_ostream &os) {
-    os << "TransMamba " << TRANSMAMBA_VERSION << "\n";
+  llvm::cl::SetVersionPrinter([](llvm::raw_ostream &os) {
+    os << "TransMamba " << TRANSMAMBA_VERSION << " (LLVM "
+       << LLVM_VERSION_STRING << ")\n";
   });
-  return mlir::failed(
-      mlir::mlirTranslateMain(argc, argv, "TransMamba graph translation"));
+  llvm::cl::extrahelp examples(R"(
+EXAMPLES:
+  A model graph to MLIR, and back:
+    transmamba-translate --import-json model.json -o model.mlir
+    transmamba-translate --export-json model.mlir -o model.json
+
+  With other TransPoints, or only one entry point:
+    transmamba-translate --import-json model.json --schedule=0,64,4096
+    transmamba-translate --import-json model.json --entries=decode
+
+  docs/graph.md describes the JSON form. Exit code 0 on success, 1 on any error.
+)");
+  return mlir::failed(mlir::mlirTranslateMain(
+      argc, argv, "Model graphs in JSON to MLIR, and back"));
 }

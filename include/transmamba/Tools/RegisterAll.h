@@ -8,6 +8,7 @@
 #define TRANSMAMBA_TOOLS_REGISTERALL_H
 
 #include "mlir/IR/DialectRegistry.h"
+#include "llvm/ADT/StringRef.h"
 
 namespace transmamba {
 
@@ -18,9 +19,11 @@ void registerAllDialects(mlir::DialectRegistry &registry);
 /// All passes, upstream and own, and the pipelines of `transmamba-opt`.
 void registerTransMambaPasses();
 
-/// Makes `--version` begin with "TransMamba 0.1.0 (LLVM 22.1.8)". For tools
-/// whose command line LLVM parses.
-void registerVersionPrinter();
+/// For tools whose command line LLVM parses, before any option of their own is
+/// made: `--version` says "TransMamba 0.1.0 (LLVM 22.1.8)", `--help` leaves the
+/// options out that libLLVM brings along (`--help-hidden` shows them) and ends
+/// with `examples`.
+void setUpCommandLine(llvm::StringRef examples);
 
 } // namespace transmamba
 
