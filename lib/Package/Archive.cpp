@@ -1,4 +1,4 @@
-//===- Archive.cpp - The zip records of a package --------------*- C++ -*-===//
+//===- Archive.cpp - The zip records of a package -------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

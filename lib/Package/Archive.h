@@ -1,4 +1,4 @@
-//===- Archive.h - The zip records of a package ----------------*- C++ -*-===//
+//===- Archive.h - The zip records of a package -----------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- AtomicFile.cpp - Files that appear when complete --------*- C++ -*-===//
+//===- AtomicFile.cpp - Files that appear when complete -------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

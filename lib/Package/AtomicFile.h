@@ -1,4 +1,4 @@
-//===- AtomicFile.h - Files that appear when complete ----------*- C++ -*-===//
+//===- AtomicFile.h - Files that appear when complete -----------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Bytes.cpp - Mapped files --------------------------------*- C++ -*-===//
+//===- Bytes.cpp - Mapped files -------------------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Checksum.cpp - XXH3-64 ----------------------------------*- C++ -*-===//
+//===- Checksum.cpp - XXH3-64 ---------------------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Checksum.h - XXH3-64 ------------------------------------*- C++ -*-===//
+//===- Checksum.h - XXH3-64 -------------------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

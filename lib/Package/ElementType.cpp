@@ -1,4 +1,4 @@
-//===- ElementType.cpp - Element types of tensors --------------*- C++ -*-===//
+//===- ElementType.cpp - Element types of tensors -------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

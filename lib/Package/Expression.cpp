@@ -1,4 +1,4 @@
-//===- Expression.cpp - Symbolic sizes -------------------------*- C++ -*-===//
+//===- Expression.cpp - Symbolic sizes ------------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- ExpressionJson.h - Expressions in manifests -------------*- C++ -*-===//
+//===- ExpressionJson.h - Expressions in manifests --------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

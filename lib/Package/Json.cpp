@@ -1,4 +1,4 @@
-//===- Json.cpp - Strict reading of JSON -----------------------*- C++ -*-===//
+//===- Json.cpp - Strict reading of JSON ----------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

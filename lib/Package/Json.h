@@ -1,4 +1,4 @@
-//===- Json.h - Strict reading of JSON -------------------------*- C++ -*-===//
+//===- Json.h - Strict reading of JSON --------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Manifest.cpp - What a package says about itself ---------*- C++ -*-===//
+//===- Manifest.cpp - What a package says about itself --------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- ManifestNames.h - How enumerations read in a manifest ---*- C++ -*-===//
+//===- ManifestNames.h - How enumerations read in a manifest ----*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- ManifestParser.cpp - JSON to manifest -------------------*- C++ -*-===//
+//===- ManifestParser.cpp - JSON to manifest ------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

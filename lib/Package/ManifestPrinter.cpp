@@ -1,4 +1,4 @@
-//===- ManifestPrinter.cpp - Manifest to JSON ------------------*- C++ -*-===//
+//===- ManifestPrinter.cpp - Manifest to JSON -----------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- ManifestValidator.cpp - What a manifest must satisfy ----*- C++ -*-===//
+//===- ManifestValidator.cpp - What a manifest must satisfy ---------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

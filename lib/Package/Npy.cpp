@@ -1,4 +1,4 @@
-//===- Npy.cpp - NumPy array files -----------------------------*- C++ -*-===//
+//===- Npy.cpp - NumPy array files ----------------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- PackageReader.cpp - Opening packages --------------------*- C++ -*-===//
+//===- PackageReader.cpp - Opening packages -------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

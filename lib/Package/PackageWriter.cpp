@@ -1,4 +1,4 @@
-//===- PackageWriter.cpp - Writing packages --------------------*- C++ -*-===//
+//===- PackageWriter.cpp - Writing packages -------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- SafeTensors.cpp - Reading safetensors files -------------*- C++ -*-===//
+//===- SafeTensors.cpp - Reading safetensors files ------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

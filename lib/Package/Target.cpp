@@ -1,4 +1,4 @@
-//===- Target.cpp - What a variant was compiled for ------------*- C++ -*-===//
+//===- Target.cpp - What a variant was compiled for -----------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,5 +1,4 @@
-//===- Checks.h - Sizes and rows ---------------------------------*- C++
-//-*-===//
+//===- Checks.h - Sizes and rows --------------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,5 +1,4 @@
-//===- Dispatch.h - From operations to functions -----------------*- C++
-//-*-===//
+//===- Dispatch.h - From operations to functions ----------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,5 +1,4 @@
-//===- EntryPoint.h - The arguments of an entry point ------------*- C++
-//-*-===//
+//===- EntryPoint.h - The arguments of an entry point -----------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,5 +1,4 @@
-//===- Frame.h - The values of one function call -----------------*- C++
-//-*-===//
+//===- Frame.h - The values of one function call ----------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,5 +1,4 @@
-//===- Rounding.h - Declared types -------------------------------*- C++
-//-*-===//
+//===- Rounding.h - Declared types ------------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,5 +1,4 @@
-//===- Scalars.h - arith and math, one element at a time ---------*- C++
-//-*-===//
+//===- Scalars.h - arith and math, one element at a time --------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,5 +1,4 @@
-//===- Strided.h - Copies between parts of tensors ---------------*- C++
-//-*-===//
+//===- Strided.h - Copies between parts of tensors --------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- CpuDevice.cpp - Running packages on the processor -------*- C++ -*-===//
+//===- CpuDevice.cpp - Running packages on the processor ------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- CpuFeatures.cpp - What the processor can run ------------*- C++ -*-===//
+//===- CpuFeatures.cpp - What the processor can run -----------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- CpuFeatures.h - What the processor can run --------------*- C++ -*-===//
+//===- CpuFeatures.h - What the processor can run ---------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

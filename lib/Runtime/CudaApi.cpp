@@ -1,4 +1,4 @@
-//===- CudaApi.cpp - The part of the CUDA driver that is used --*- C++ -*-===//
+//===- CudaApi.cpp - The part of the CUDA driver that is used -------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

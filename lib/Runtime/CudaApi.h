@@ -1,4 +1,4 @@
-//===- CudaApi.h - The part of the CUDA driver that is used ----*- C++ -*-===//
+//===- CudaApi.h - The part of the CUDA driver that is used -----*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

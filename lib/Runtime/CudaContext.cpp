@@ -1,4 +1,4 @@
-//===- CudaContext.cpp - Contexts and memory of GPUs -----------*- C++ -*-===//
+//===- CudaContext.cpp - Contexts and memory of GPUs ----------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

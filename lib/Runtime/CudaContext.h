@@ -1,4 +1,4 @@
-//===- CudaContext.h - Contexts and memory of GPUs -------------*- C++ -*-===//
+//===- CudaContext.h - Contexts and memory of GPUs --------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

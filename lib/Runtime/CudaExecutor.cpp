@@ -1,4 +1,4 @@
-//===- CudaExecutor.cpp - Running plans on a GPU ---------------*- C++ -*-===//
+//===- CudaExecutor.cpp - Running plans on a GPU --------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

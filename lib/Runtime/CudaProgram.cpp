@@ -1,4 +1,4 @@
-//===- CudaProgram.cpp - Packages on a GPU ---------------------*- C++ -*-===//
+//===- CudaProgram.cpp - Packages on a GPU --------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- CudaProgram.h - Packages on a GPU -----------------------*- C++ -*-===//
+//===- CudaProgram.h - Packages on a GPU ------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

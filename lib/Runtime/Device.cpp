@@ -1,4 +1,4 @@
-//===- Device.cpp - Choosing the variant to run ----------------*- C++ -*-===//
+//===- Device.cpp - Choosing the variant to run ---------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

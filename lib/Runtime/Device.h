@@ -1,4 +1,4 @@
-//===- Device.h - What runs packages ---------------------------*- C++ -*-===//
+//===- Device.h - What runs packages ----------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Elf.cpp - A first look at object files ------------------*- C++ -*-===//
+//===- Elf.cpp - A first look at object files -----------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

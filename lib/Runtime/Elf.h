@@ -1,4 +1,4 @@
-//===- Elf.h - A first look at object files --------------------*- C++ -*-===//
+//===- Elf.h - A first look at object files ---------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

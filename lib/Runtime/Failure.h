@@ -1,4 +1,4 @@
-//===- Failure.h - Errors inside the runtime -------------------*- C++ -*-===//
+//===- Failure.h - Errors inside the runtime --------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- HostMemory.cpp - Memory of the processor ----------------*- C++ -*-===//
+//===- HostMemory.cpp - Memory of the processor ---------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

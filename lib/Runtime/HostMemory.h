@@ -1,4 +1,4 @@
-//===- HostMemory.h - Memory of the processor ------------------*- C++ -*-===//
+//===- HostMemory.h - Memory of the processor -------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Plan.cpp - An entry point with its sizes ----------------*- C++ -*-===//
+//===- Plan.cpp - An entry point with its sizes ---------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

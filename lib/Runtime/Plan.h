@@ -1,4 +1,4 @@
-//===- Plan.h - An entry point with its sizes ------------------*- C++ -*-===//
+//===- Plan.h - An entry point with its sizes -------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

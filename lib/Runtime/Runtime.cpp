@@ -1,4 +1,4 @@
-//===- Runtime.cpp - The C interface ---------------------------*- C++ -*-===//
+//===- Runtime.cpp - The C interface --------------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Session.cpp - A package on a device, with state ---------*- C++ -*-===//
+//===- Session.cpp - A package on a device, with state --------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Session.h - A package on a device, with state -----------*- C++ -*-===//
+//===- Session.h - A package on a device, with state ------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

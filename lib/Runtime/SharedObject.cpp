@@ -1,4 +1,4 @@
-//===- SharedObject.cpp - CPU code from memory -----------------*- C++ -*-===//
+//===- SharedObject.cpp - CPU code from memory ----------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- SharedObject.h - CPU code from memory -------------------*- C++ -*-===//
+//===- SharedObject.h - CPU code from memory --------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

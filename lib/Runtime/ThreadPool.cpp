@@ -1,4 +1,4 @@
-//===- ThreadPool.cpp - Running a grid on the processor --------*- C++ -*-===//
+//===- ThreadPool.cpp - Running a grid on the processor -------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

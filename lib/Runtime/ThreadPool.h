@@ -1,4 +1,4 @@
-//===- ThreadPool.h - Running a grid on the processor ----------*- C++ -*-===//
+//===- ThreadPool.h - Running a grid on the processor -----------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

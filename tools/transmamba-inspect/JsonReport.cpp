@@ -1,4 +1,4 @@
-//===- JsonReport.cpp - A package for programs -----------------*- C++ -*-===//
+//===- JsonReport.cpp - A package for programs ----------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

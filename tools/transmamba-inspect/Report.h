@@ -1,4 +1,4 @@
-//===- Report.h - A package in words ---------------------------*- C++ -*-===//
+//===- Report.h - A package in words ----------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- StateUse.cpp - Memory of a model's state ----------------*- C++ -*-===//
+//===- StateUse.cpp - Memory of a model's state ---------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

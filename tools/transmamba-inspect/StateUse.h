@@ -1,4 +1,4 @@
-//===- StateUse.h - Memory of a model's state ------------------*- C++ -*-===//
+//===- StateUse.h - Memory of a model's state -------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Table.h - Columns of text -------------------------------*- C++ -*-===//
+//===- Table.h - Columns of text --------------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- TextReport.cpp - A package for people -------------------*- C++ -*-===//
+//===- TextReport.cpp - A package for people ------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- transmamba-inspect.cpp - Looking into packages ----------*- C++ -*-===//
+//===- transmamba-inspect.cpp - Looking into packages ---------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

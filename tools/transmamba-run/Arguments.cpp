@@ -1,4 +1,4 @@
-//===- Arguments.cpp - Tensors on the command line -------------*- C++ -*-===//
+//===- Arguments.cpp - Tensors on the command line ------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Arguments.h - Tensors on the command line ---------------*- C++ -*-===//
+//===- Arguments.h - Tensors on the command line ----------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Compare.cpp - Results against expectations --------------*- C++ -*-===//
+//===- Compare.cpp - Results against expectations -------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Compare.h - Results against expectations ----------------*- C++ -*-===//
+//===- Compare.h - Results against expectations -----------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

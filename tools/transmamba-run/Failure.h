@@ -1,4 +1,4 @@
-//===- Failure.h - How the tool ends ---------------------------*- C++ -*-===//
+//===- Failure.h - How the tool ends ----------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

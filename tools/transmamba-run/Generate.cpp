@@ -1,4 +1,4 @@
-//===- Generate.cpp - Text from byte-level models --------------*- C++ -*-===//
+//===- Generate.cpp - Text from byte-level models -------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

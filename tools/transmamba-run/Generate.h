@@ -1,4 +1,4 @@
-//===- Generate.h - Text from byte-level models ----------------*- C++ -*-===//
+//===- Generate.h - Text from byte-level models -----------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Model.cpp - A package on a device -----------------------*- C++ -*-===//
+//===- Model.cpp - A package on a device ----------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

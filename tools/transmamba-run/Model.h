@@ -1,4 +1,4 @@
-//===- Model.h - A package on a device -------------------------*- C++ -*-===//
+//===- Model.h - A package on a device --------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- transmamba-run.cpp - Running packages -------------------*- C++ -*-===//
+//===- transmamba-run.cpp - Running packages ------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Bytes.h - Views of memory and mapped files --------------*- C++ -*-===//
+//===- Bytes.h - Views of memory and mapped files ---------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

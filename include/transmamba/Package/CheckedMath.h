@@ -1,4 +1,4 @@
-//===- CheckedMath.h - 64-bit arithmetic that cannot wrap ------*- C++ -*-===//
+//===- CheckedMath.h - 64-bit arithmetic that cannot wrap -------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- ElementType.h - Element types of tensors ----------------*- C++ -*-===//
+//===- ElementType.h - Element types of tensors -----------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Error.h - Errors as values ------------------------------*- C++ -*-===//
+//===- Error.h - Errors as values -------------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

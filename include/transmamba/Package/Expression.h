@@ -1,4 +1,4 @@
-//===- Expression.h - Symbolic sizes ---------------------------*- C++ -*-===//
+//===- Expression.h - Symbolic sizes ----------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

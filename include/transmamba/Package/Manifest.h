@@ -1,4 +1,4 @@
-//===- Manifest.h - What a package says about itself -----------*- C++ -*-===//
+//===- Manifest.h - What a package says about itself ------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Npy.h - NumPy array files -------------------------------*- C++ -*-===//
+//===- Npy.h - NumPy array files --------------------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

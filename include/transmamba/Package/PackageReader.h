@@ -1,4 +1,4 @@
-//===- PackageReader.h - Opening packages ----------------------*- C++ -*-===//
+//===- PackageReader.h - Opening packages -----------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

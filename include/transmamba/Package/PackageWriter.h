@@ -1,4 +1,4 @@
-//===- PackageWriter.h - Writing packages ----------------------*- C++ -*-===//
+//===- PackageWriter.h - Writing packages -----------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

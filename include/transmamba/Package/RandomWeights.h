@@ -1,4 +1,4 @@
-//===- RandomWeights.h - Reproducible weights from a seed ------*- C++ -*-===//
+//===- RandomWeights.h - Reproducible weights from a seed -------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- SafeTensors.h - Reading safetensors files ---------------*- C++ -*-===//
+//===- SafeTensors.h - Reading safetensors files ----------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Target.h - What a variant was compiled for --------------*- C++ -*-===//
+//===- Target.h - What a variant was compiled for ---------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,5 +1,4 @@
-//===- ContractionPlan.cpp - Roles and block shapes
-//--------------------------===//
+//===- ContractionPlan.cpp - Roles and block shapes -----------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

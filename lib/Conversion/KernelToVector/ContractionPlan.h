@@ -1,4 +1,4 @@
-//===- ContractionPlan.h - Roles and block shapes --------------*- C++ -*-===//
+//===- ContractionPlan.h - Roles and block shapes ---------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,8 +1,6 @@
 //===- FinalizeKernels.cpp - Last touches to NVVM kernels -----------------===//
 //
-// Part of the TransMamba project, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE for license information.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the TransMamba compiler. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 

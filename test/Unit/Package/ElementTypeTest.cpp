@@ -1,4 +1,4 @@
-//===- ElementTypeTest.cpp - Element types ---------------------*- C++ -*-===//
+//===- ElementTypeTest.cpp - Element types --------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

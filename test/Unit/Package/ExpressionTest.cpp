@@ -1,4 +1,4 @@
-//===- ExpressionTest.cpp - Symbolic sizes ---------------------*- C++ -*-===//
+//===- ExpressionTest.cpp - Symbolic sizes --------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- ManifestTest.cpp - What a manifest must satisfy ---------*- C++ -*-===//
+//===- ManifestTest.cpp - What a manifest must satisfy --------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

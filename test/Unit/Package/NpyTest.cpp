@@ -1,4 +1,4 @@
-//===- NpyTest.cpp - NumPy array files -------------------------*- C++ -*-===//
+//===- NpyTest.cpp - NumPy array files ------------------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

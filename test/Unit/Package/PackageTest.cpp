@@ -1,4 +1,4 @@
-//===- PackageTest.cpp - Writing and opening packages ----------*- C++ -*-===//
+//===- PackageTest.cpp - Writing and opening packages ---------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

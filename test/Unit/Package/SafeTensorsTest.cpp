@@ -1,4 +1,4 @@
-//===- SafeTensorsTest.cpp - Reading safetensors files ---------*- C++ -*-===//
+//===- SafeTensorsTest.cpp - Reading safetensors files --------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- Samples.h - Small packages for tests --------------------*- C++ -*-===//
+//===- Samples.h - Small packages for tests ---------------------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

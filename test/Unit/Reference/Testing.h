@@ -1,5 +1,4 @@
-//===- Testing.h - Helpers of the interpreter's tests ------------*- C++
-//-*-===//
+//===- Testing.h - Helpers of the interpreter's tests -----------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

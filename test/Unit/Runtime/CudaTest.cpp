@@ -1,4 +1,4 @@
-//===- CudaTest.cpp - The GPU side, without a GPU --------------*- C++ -*-===//
+//===- CudaTest.cpp - The GPU side, without a GPU -------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- FakeCuda.cpp - A CUDA driver that runs on the processor -*- C++ -*-===//
+//===- FakeCuda.cpp - A CUDA driver that runs on the processor ------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

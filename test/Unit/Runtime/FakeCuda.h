@@ -1,4 +1,4 @@
-//===- FakeCuda.h - A CUDA driver that runs on the processor ---*- C++ -*-===//
+//===- FakeCuda.h - A CUDA driver that runs on the processor ----*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

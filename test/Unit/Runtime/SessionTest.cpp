@@ -1,4 +1,4 @@
-//===- SessionTest.cpp - Running plans on the processor --------*- C++ -*-===//
+//===- SessionTest.cpp - Running plans on the processor -------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

@@ -1,4 +1,4 @@
-//===- TestPackage.h - A package of hand-written kernels -------*- C++ -*-===//
+//===- TestPackage.h - A package of hand-written kernels --------*- C++ -*-===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

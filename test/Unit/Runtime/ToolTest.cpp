@@ -1,4 +1,4 @@
-//===- ToolTest.cpp - transmamba-run and transmamba-inspect ----*- C++ -*-===//
+//===- ToolTest.cpp - transmamba-run and transmamba-inspect ---------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //

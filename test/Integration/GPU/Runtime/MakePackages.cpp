@@ -1,4 +1,4 @@
-//===- MakePackages.cpp - Packages for a machine with a GPU ----*- C++ -*-===//
+//===- MakePackages.cpp - Packages for a machine with a GPU ---------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //
