@@ -216,7 +216,7 @@ TEST_F(LaunchPlan, RefusedPositions) {
   EXPECT_THAT(refused("", "return", "", ", transmamba.positions = \"set\""),
               HasSubstr("no input with the role \"lengths\""));
   EXPECT_THAT(refused("", "return", "", ", transmamba.positions = \"back\""),
-              HasSubstr("is \"set\" or \"advance\", not \"back\""));
+              HasSubstr("must be \"set\" or \"advance\""));
 }
 
 TEST_F(LaunchPlan, RefusedResults) {
