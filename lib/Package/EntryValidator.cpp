@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ExpressionJson.h"
 #include "ManifestChecks.h"
 #include "ManifestNames.h"
 #include "transmamba/Package/CheckedMath.h"
