@@ -261,6 +261,12 @@ static LogicalResult checkOutput(bool packages) {
 /// What contradicts itself on the command line, and the options that follow
 /// from it.
 static LogicalResult readOptions(CompileOptions &options) {
+  // An empty value is a variable of a script that was never set.
+  for (auto *option : {&weightsOption, &scheduleOption, &elementTypeOption,
+                       &ptxasOption, &outputFile, &compileTo, &dumpPhasesTo})
+    if (option->getNumOccurrences() && option->empty())
+      return usageError("--" + option->ArgStr +
+                        " needs a value: " + option->ValueStr);
   if (!compileTo.empty()) {
     std::optional<Phase> phase = parsePhase(compileTo);
     if (!phase)

@@ -176,6 +176,16 @@ static Error overrideSchedule(mlir::ModuleOp module) {
   return Error::success();
 }
 
+/// An empty value is a variable of a script that was never set.
+static Error checkValues() {
+  for (auto *option : {&weightsOption, &scheduleOption, &elementTypeOption,
+                       &entryOption, &dumpOption})
+    if (option->getNumOccurrences() && option->empty())
+      return fail("--" + option->ArgStr +
+                  " needs a value: " + option->ValueStr);
+  return Error::success();
+}
+
 /// Reads the model; null after an error that has been printed as a diagnostic.
 static Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 readModel(mlir::MLIRContext &context, llvm::SourceMgr &sources) {
@@ -442,6 +452,8 @@ int main(int argc, char **argv) {
   auto report = [](Error error) {
     return printError(llvm::toString(std::move(error)));
   };
+  if (Error error = checkValues())
+    return report(std::move(error));
   Expected<mlir::OwningOpRef<mlir::ModuleOp>> module =
       readModel(context, sources);
   if (!module)

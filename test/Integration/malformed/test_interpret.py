@@ -16,6 +16,8 @@ CASES = {
     "unknown option": ((*MODEL, "--frobnicate"), "transmamba-interpret: ", "frobnicate"),
     "no model": (("none.mlir", "--entry=f"), "none.mlir", "No such file"),
     "nested deeply": (("deep.mlir", "--entry=f"), r"deep\.mlir:1:", "deep"),
+    "entry point that is empty": ((*MODEL, "--entry="), "transmamba-interpret: ", "--entry needs a value"),
+    "schedule that is empty": ((*FORWARD, "--schedule="), "transmamba-interpret: ", "--schedule needs a value"),
     "no step": (MODEL, "transmamba-interpret: ", "--entry"),
     "unknown entry point": ((*MODEL, "--entry=prefil"), "transmamba-interpret: ", "prefil"),
     "ragged list": ((*FORWARD, "--input", "tokens=1,2;3"), "transmamba-interpret: ", "length"),
