@@ -6,6 +6,7 @@
 
 #include "transmamba/Tools/RegisterAll.h"
 
+#include "Tile/IR/TileDialect.h"
 #include "TransMamba/IR/TransMambaDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -13,6 +14,7 @@
 #include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
 #include "transmamba/Conversion/KernelToVector/KernelToVector.h"
 #include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
+#include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 #include "transmamba/Conversion/TransMambaToLinalg/TransMambaToLinalg.h"
 #include "transmamba/Pipelines/Phases.h"
 #include "transmamba/Target/Host/Host.h"
@@ -27,7 +29,7 @@ void transmamba::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   registerNvptxTranslation(registry);
-  registry.insert<TransMambaDialect>();
+  registry.insert<tile::TileDialect, TransMambaDialect>();
 }
 
 void transmamba::registerTransMambaPasses() {
@@ -37,6 +39,7 @@ void transmamba::registerTransMambaPasses() {
   registerLinalgToDispatchPasses();
   registerKernelToVectorPasses();
   registerKernelToGPUPasses();
+  registerTileToNVVMPasses();
   registerHostTargetPasses();
   registerNvptxPasses();
   registerNvptxPipelines();

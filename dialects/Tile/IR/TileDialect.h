@@ -1,0 +1,31 @@
+//===- TileDialect.h - The tile dialect -------------------------*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_TILE_IR_TILEDIALECT_H
+#define TRANSMAMBA_TILE_IR_TILEDIALECT_H
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpImplementation.h"
+
+#include "Tile/IR/TileDialect.h.inc"
+#include "Tile/IR/TileEnums.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "Tile/IR/TileTypes.h.inc"
+
+namespace transmamba::tile {
+
+/// What a multiprocessor has, in the targets that the dialect is for.
+inline constexpr int64_t kMaxSharedBytes = 227 * 1024;
+inline constexpr int64_t kRegisterFile = 65536;
+inline constexpr int64_t kWarpgroupThreads = 128;
+/// Swizzled tiles repeat every 1024 bytes, so each starts at a multiple of it.
+inline constexpr int64_t kTileAlignment = 1024;
+
+} // namespace transmamba::tile
+
+#endif // TRANSMAMBA_TILE_IR_TILEDIALECT_H

@@ -1,0 +1,243 @@
+//===- TileOps.cpp - Operations of the tile dialect -----------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Tile/IR/TileOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/FunctionImplementation.h"
+
+using namespace mlir;
+using namespace transmamba::tile;
+
+#define GET_OP_CLASSES
+#include "Tile/IR/TileOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// KernelOp
+//===----------------------------------------------------------------------===//
+
+ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
+  auto makeType = [](Builder &builder, ArrayRef<Type> inputs,
+                     ArrayRef<Type> results,
+                     function_interface_impl::VariadicFlag, std::string &) {
+    return builder.getFunctionType(inputs, results);
+  };
+  if (function_interface_impl::parseFunctionOp(
+          parser, result, /*allowVariadic=*/false,
+          getFunctionTypeAttrName(result.name), makeType,
+          getArgAttrsAttrName(result.name), getResAttrsAttrName(result.name)))
+    return failure();
+  Region &body = *result.regions.front();
+  if (body.empty())
+    return parser.emitError(parser.getNameLoc(), "a kernel has a body");
+  Block &block = body.back();
+  if (block.empty() || !block.back().hasTrait<OpTrait::IsTerminator>()) {
+    OpBuilder builder(parser.getContext());
+    builder.setInsertionPointToEnd(&block);
+    EndOp::create(builder, result.location);
+  }
+  return success();
+}
+
+void KernelOp::print(OpAsmPrinter &printer) {
+  // The terminator says nothing, so it is left out.
+  auto function = cast<FunctionOpInterface>(getOperation());
+  printer << ' ';
+  printer.printSymbolName(getSymName());
+  function_interface_impl::printFunctionSignature(
+      printer, function, getFunctionType().getInputs(), /*isVariadic=*/false,
+      getFunctionType().getResults());
+  function_interface_impl::printFunctionAttributes(printer, *this,
+                                                   {getFunctionTypeAttrName(),
+                                                    getArgAttrsAttrName(),
+                                                    getResAttrsAttrName()});
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false,
+                      /*printBlockTerminators=*/false);
+}
+
+ProducerOp KernelOp::getProducer() {
+  auto producers = getBody().front().getOps<ProducerOp>();
+  return producers.empty() ? ProducerOp() : *producers.begin();
+}
+
+ConsumersOp KernelOp::getConsumers() {
+  return *getBody().front().getOps<ConsumersOp>().begin();
+}
+
+int64_t KernelOp::getThreads() {
+  int64_t warpgroups = getConsumers().getCount() + (getProducer() ? 1 : 0);
+  return warpgroups * kWarpgroupThreads;
+}
+
+int64_t KernelOp::getSharedBytes() {
+  int64_t bytes = 0;
+  for (Operation &op : getBody().front()) {
+    int64_t stages = 1;
+    SharedType tile;
+    if (auto alloc = dyn_cast<AllocOp>(op)) {
+      tile = alloc.getType();
+    } else if (auto ring = dyn_cast<RingOp>(op)) {
+      tile = ring.getType().getTile();
+      stages = ring.getType().getStages();
+    } else {
+      continue;
+    }
+    bytes += stages * llvm::alignTo(tile.getSizeInBytes(), kTileAlignment);
+  }
+  return bytes;
+}
+
+//===----------------------------------------------------------------------===//
+// ConsumersOp
+//===----------------------------------------------------------------------===//
+
+// consumers ::= `tile.consumers` warpgroup `in` count `registers` n region
+ParseResult ConsumersOp::parse(OpAsmParser &parser, OperationState &result) {
+  OpAsmParser::Argument warpgroup;
+  warpgroup.type = parser.getBuilder().getIndexType();
+  IntegerAttr count, registers;
+  Type i32 = parser.getBuilder().getI32Type();
+  Region *body = result.addRegion();
+  if (parser.parseArgument(warpgroup) || parser.parseKeyword("in") ||
+      parser.parseAttribute(count, i32, getCountAttrName(result.name),
+                            result.attributes) ||
+      parser.parseKeyword("registers") ||
+      parser.parseAttribute(registers, i32, getRegistersAttrName(result.name),
+                            result.attributes) ||
+      parser.parseRegion(*body, {warpgroup}) ||
+      parser.parseOptionalAttrDict(result.attributes))
+    return failure();
+  ensureTerminator(*body, parser.getBuilder(), result.location);
+  return success();
+}
+
+void ConsumersOp::print(OpAsmPrinter &printer) {
+  printer << ' ';
+  printer.printRegionArgument(getWarpgroup(), {}, /*omitType=*/true);
+  printer << " in " << getCount() << " registers " << getRegisters() << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false,
+                      /*printBlockTerminators=*/false);
+  printer.printOptionalAttrDict((*this)->getAttrs(),
+                                {getCountAttrName(), getRegistersAttrName()});
+}
+
+//===----------------------------------------------------------------------===//
+// MapOp
+//===----------------------------------------------------------------------===//
+
+static Type getElementType(Type type) {
+  if (auto fragment = dyn_cast<FragmentType>(type))
+    return fragment.getElementType();
+  if (auto rows = dyn_cast<RowsType>(type))
+    return rows.getElementType();
+  return cast<ColumnsType>(type).getElementType();
+}
+
+// map ::= `tile.map` `(` (arg `=` operand),* `)` (`[` row `,` column `]`)?
+//         `:` `(` types `)` `->` type region
+ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  auto parseBinding = [&]() -> ParseResult {
+    return failure(parser.parseArgument(arguments.emplace_back()) ||
+                   parser.parseEqual() ||
+                   parser.parseOperand(operands.emplace_back()));
+  };
+  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren,
+                                     parseBinding))
+    return failure();
+  OpAsmParser::Argument row, column;
+  bool named = succeeded(parser.parseOptionalLSquare());
+  if (named && (parser.parseArgument(row) || parser.parseComma() ||
+                parser.parseArgument(column) || parser.parseRSquare()))
+    return failure();
+
+  FunctionType type;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseOptionalAttrDict(result.attributes) ||
+      parser.parseColonType(type))
+    return failure();
+  if (type.getNumInputs() != operands.size() || type.getNumResults() != 1)
+    return parser.emitError(loc,
+                            "needs a type for each operand and one for the "
+                            "result");
+  if (parser.resolveOperands(operands, type.getInputs(), loc, result.operands))
+    return failure();
+  for (auto [argument, input] : llvm::zip(arguments, type.getInputs())) {
+    if (!isa<FragmentType, RowsType, ColumnsType>(input))
+      return parser.emitError(loc, "operands are fragments, rows or columns");
+    argument.type = getElementType(input);
+  }
+  // Positions that have no name are there nevertheless.
+  Type index = parser.getBuilder().getIndexType();
+  Region *body = result.addRegion();
+  if (named) {
+    row.type = column.type = index;
+    arguments.append({row, column});
+  }
+  if (parser.parseRegion(*body, arguments))
+    return failure();
+  if (!named && !body->empty())
+    body->front().addArguments({index, index},
+                               {result.location, result.location});
+  result.addTypes(type.getResults());
+  return success();
+}
+
+void MapOp::print(OpAsmPrinter &printer) {
+  printer << " (";
+  llvm::interleaveComma(
+      llvm::zip(getInputs(), getBody().getArguments().drop_back(2)), printer,
+      [&](auto pair) {
+        auto [operand, argument] = pair;
+        printer.printRegionArgument(argument, {}, /*omitType=*/true);
+        printer << " = " << operand;
+      });
+  printer << ')';
+  if (!getRow().use_empty() || !getColumn().use_empty()) {
+    printer << " [";
+    printer.printRegionArgument(getRow(), {}, /*omitType=*/true);
+    printer << ", ";
+    printer.printRegionArgument(getColumn(), {}, /*omitType=*/true);
+    printer << ']';
+  }
+  printer.printOptionalAttrDict((*this)->getAttrs());
+  printer << " : (";
+  llvm::interleaveComma(getInputs().getTypes(), printer);
+  printer << ") -> " << getType() << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+//===----------------------------------------------------------------------===//
+// Types that follow from operands
+//===----------------------------------------------------------------------===//
+
+LogicalResult ConsumerWaitOp::inferReturnTypes(
+    MLIRContext *, std::optional<Location>, ValueRange operands, DictionaryAttr,
+    OpaqueProperties, RegionRange, SmallVectorImpl<Type> &types) {
+  types.push_back(cast<RingType>(operands.front().getType()).getTile());
+  return success();
+}
+
+LogicalResult AwaitOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                                        ValueRange operands, DictionaryAttr,
+                                        OpaqueProperties, RegionRange,
+                                        SmallVectorImpl<Type> &types) {
+  types.push_back(cast<PendingType>(operands.front().getType()).getFragment());
+  return success();
+}
+
+LogicalResult CompleteOp::inferReturnTypes(MLIRContext *,
+                                           std::optional<Location>,
+                                           ValueRange operands, DictionaryAttr,
+                                           OpaqueProperties, RegionRange,
+                                           SmallVectorImpl<Type> &types) {
+  auto rows = cast<RowsType>(operands.front().getType());
+  types.push_back(
+      RowsType::get(rows.getContext(), rows.getSize(), rows.getElementType()));
+  return success();
+}

@@ -1,0 +1,525 @@
+//===- TileOps.td - Operations of the tile dialect ---------*- tablegen -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// Constraints are numbered per operation; the same number stands in the
+// verifier's message and in test/Dialect/Tile/invalid.mlir.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_TILE_IR_TILEOPS
+#define TRANSMAMBA_TILE_IR_TILEOPS
+
+include "Tile/IR/TileAttributes.td"
+include "Tile/IR/TileTypes.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/FunctionInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Tile_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Tile_Dialect, mnemonic, traits>;
+
+def Tile_Tensor : Type<And<[
+    CPred<"::llvm::isa<::mlir::MemRefType>($_self)">,
+    CPred<"::llvm::cast<::mlir::MemRefType>($_self).getRank() >= 2">]>,
+    "a memref of rank 2 or more", "::mlir::MemRefType">;
+/// A value of a warpgroup's registers, element by element.
+def Tile_Distributed
+    : AnyTypeOf<[Tile_FragmentType, Tile_RowsType, Tile_ColumnsType]>;
+
+//===----------------------------------------------------------------------===//
+// Structure
+//===----------------------------------------------------------------------===//
+
+def Tile_KernelOp : Tile_Op<"kernel", [FunctionOpInterface, IsolatedFromAbove]> {
+  let summary = "a kernel: what one block of threads does";
+  let description = [{
+    A function of global tensors (`memref`), sizes (`index`) and numbers (`f32`).
+    Its body allocates shared memory, computes what is uniform, and holds one
+    `tile.producer` at most and one `tile.consumers` exactly. The grid is the
+    caller's, see `tile.launch`.
+
+    A tensor is contiguous. What is loaded beyond its bounds is zero, what is
+    stored beyond them is dropped, so a kernel does not know ragged edges unless
+    its arithmetic does.
+
+    Constraints: (K1) arguments are memrefs with identity layout, `index` or
+    `f32`, and there is no result; (K2) one `tile.consumers`, one `tile.producer`
+    at most; (K3) threads times registers fit in the register file of a
+    multiprocessor (65536); (K4) shared memory fits in a block's 227 KB.
+
+    ```mlir
+    tile.kernel @copy(%in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
+      %c0 = arith.constant 0 : index
+      %c64 = arith.constant 64 : index
+      %block = tile.block_id x
+      %row = arith.muli %block, %c64 : index
+      %ring = tile.ring : !tile.ring<64x64xbf16, stages = 1>
+      tile.producer registers 40 {
+        tile.load %in[%row, %c0] to %ring : memref<?x64xbf16>, !tile.ring<64x64xbf16, stages = 1>
+      }
+      tile.consumers %warpgroup in 1 registers 128 {
+        %tile = tile.consumer_wait %ring : !tile.ring<64x64xbf16, stages = 1>
+        tile.store %tile to %out[%row, %c0] : !tile.smem<64x64xbf16>, memref<?x64xbf16>
+        tile.store_wait
+        tile.consumer_release %ring : !tile.ring<64x64xbf16, stages = 1>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       TypeAttrOf<FunctionType>:$function_type,
+                       OptionalAttr<DictArrayAttr>:$arg_attrs,
+                       OptionalAttr<DictArrayAttr>:$res_attrs);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    mlir::ArrayRef<mlir::Type> getArgumentTypes() {
+      return getFunctionType().getInputs();
+    }
+    mlir::ArrayRef<mlir::Type> getResultTypes() {
+      return getFunctionType().getResults();
+    }
+    mlir::Region *getCallableRegion() { return &getBody(); }
+
+    /// The producer, or null.
+    ProducerOp getProducer();
+    ConsumersOp getConsumers();
+    /// Threads of a block: a warpgroup for the producer, and the consumers'.
+    int64_t getThreads();
+    /// Bytes of shared memory of rings and tiles, each aligned to 1024.
+    int64_t getSharedBytes();
+  }];
+}
+
+def Tile_ProducerOp : Tile_Op<"producer", [
+    HasParent<"KernelOp">, SingleBlockImplicitTerminator<"EndOp">]> {
+  let summary = "what the thread does that loads tiles";
+  let description = [{
+    One thread of a warpgroup of its own, which keeps `registers` registers a
+    thread and leaves the others to the consumers.
+
+    Constraints: (R1) `registers` is a multiple of 8 from 24 to 240.
+  }];
+  let arguments = (ins I32Attr:$registers);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "`registers` $registers $body attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_ConsumersOp : Tile_Op<"consumers", [
+    HasParent<"KernelOp">, SingleBlockImplicitTerminator<"EndOp">]> {
+  let summary = "what the warpgroups do that compute";
+  let description = [{
+    `count` warpgroups run the body, each with its own number (0 to `count` - 1).
+
+    Constraints: (R1) `registers` is a multiple of 8 from 24 to 240; (R2) 1 to 3
+    warpgroups.
+  }];
+  let arguments = (ins I32Attr:$count, I32Attr:$registers);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    mlir::BlockArgument getWarpgroup() { return getBody().getArgument(0); }
+  }];
+}
+
+def Tile_EndOp : Tile_Op<"end", [Terminator, Pure]> {
+  let summary = "end of a kernel or of a role";
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_LaunchOp : Tile_Op<"launch", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "run a kernel on a grid of blocks";
+  let description = [{
+    Constraints: (L1) the symbol is a `tile.kernel`; (L2) the operands have the
+    types of its arguments.
+
+    ```mlir
+    tile.launch @copy grid(%blocks, %c1, %c1) (%in, %out) : memref<?x64xbf16>, memref<?x64xbf16>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$gridX, Index:$gridY,
+                       Index:$gridZ, Variadic<AnyType>:$inputs);
+  let assemblyFormat = [{
+    $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)` `(` $inputs `)` attr-dict
+    (`:` type($inputs)^)?
+  }];
+}
+
+class Tile_GridOp<string mnemonic> : Tile_Op<mnemonic, [Pure]> {
+  let arguments = (ins Tile_DimensionAttr:$dimension);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$dimension attr-dict";
+}
+def Tile_BlockIdOp : Tile_GridOp<"block_id"> {
+  let summary = "the block's position in the grid";
+}
+def Tile_GridDimOp : Tile_GridOp<"grid_dim"> {
+  let summary = "the number of blocks in a direction of the grid";
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory and the tiles that go through it
+//===----------------------------------------------------------------------===//
+
+def Tile_AllocOp : Tile_Op<"alloc", [HasParent<"KernelOp">]> {
+  let summary = "a tile of shared memory";
+  let results = (outs Res<Tile_SharedType, "", [MemAlloc]>:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Tile_RingOp : Tile_Op<"ring", [HasParent<"KernelOp">]> {
+  let summary = "a ring of tiles of shared memory, all of them free";
+  let results = (outs Res<Tile_RingType, "", [MemAlloc]>:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Tile_LoadOp : Tile_Op<"load"> {
+  let summary = "fill the next tile of a ring from global memory";
+  let description = [{
+    Waits until the next tile is free, and starts a copy of the box at `indices`
+    to it; the last two indices are the first row and the first column. Elements
+    beyond the bounds of the tensor are zeros. The tile is full when the copy is
+    done; the program goes on before.
+
+    Constraints: (D1) one index for each dimension of the tensor; (D2) same type
+    of elements; (D3) inside `tile.producer`; (D4) the ring is a `tile.ring`;
+    (D5) a row of the tensor is a multiple of 16 bytes, and the size of its last
+    dimension is static.
+  }];
+  let arguments = (ins Arg<Tile_Tensor, "", [MemRead]>:$source,
+                       Variadic<Index>:$indices,
+                       Arg<Tile_RingType, "", [MemWrite]>:$ring,
+                       OptionalAttr<Tile_CacheAttr>:$cache);
+  let assemblyFormat = [{
+    $source `[` $indices `]` `to` $ring (`cache` $cache^)? attr-dict `:` type($source) `,` type($ring)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ConsumerWaitOp : Tile_Op<"consumer_wait", [
+    DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "wait until the next tile of a ring is full";
+  let description = [{
+    Each wait of a warpgroup takes the tile after the one before.
+
+    Constraints: (D6) inside `tile.consumers`; (D4) the ring is a `tile.ring`.
+  }];
+  let arguments = (ins Arg<Tile_RingType, "", [MemRead, MemWrite]>:$ring);
+  let results = (outs Tile_SharedType:$tile);
+  let assemblyFormat = "$ring attr-dict `:` type($ring)";
+  let hasVerifier = 1;
+}
+
+def Tile_ConsumerReleaseOp : Tile_Op<"consumer_release"> {
+  let summary = "free the oldest tile of a ring that this warpgroup holds";
+  let description = [{
+    The warpgroup must not read the tile afterwards: multiplications that read it
+    are awaited or drained before.
+
+    Constraints: (D6) inside `tile.consumers`; (D4) the ring is a `tile.ring`.
+  }];
+  let arguments = (ins Arg<Tile_RingType, "", [MemRead, MemWrite]>:$ring);
+  let assemblyFormat = "$ring attr-dict `:` type($ring)";
+  let hasVerifier = 1;
+}
+
+def Tile_RowSliceOp : Tile_Op<"row_slice", [Pure]> {
+  let summary = "some rows of a tile";
+  let description = [{
+    Constraints: (D7) fewer rows than the tile has, the same columns and type of
+    elements, and a multiple of 8 rows. The offset is a multiple of 8 too.
+  }];
+  let arguments = (ins Tile_SharedType:$source, Index:$offset);
+  let results = (outs Tile_SharedType:$result);
+  let assemblyFormat = "$source `[` $offset `]` attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_StoreOp : Tile_Op<"store"> {
+  let summary = "start to copy a tile to global memory";
+  let description = [{
+    The warpgroup has written the tile (or waited for it); rows and columns
+    beyond the bounds of the tensor are dropped. `tile.store_wait` comes before
+    the tile is written again, and before the kernel ends.
+
+    Constraints: (D1) one index for each dimension of the tensor; (D2) same type
+    of elements; (D5) a row of the tensor is a multiple of 16 bytes, and the size
+    of its last dimension is static; (D6) inside `tile.consumers`.
+  }];
+  let arguments = (ins Arg<Tile_SharedType, "", [MemRead]>:$tile,
+                       Arg<Tile_Tensor, "", [MemWrite]>:$destination,
+                       Variadic<Index>:$indices);
+  let assemblyFormat = [{
+    $tile `to` $destination `[` $indices `]` attr-dict `:` type($tile) `,` type($destination)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_StoreWaitOp : Tile_Op<"store_wait", [
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until the tiles that this warpgroup stores have been read";
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_BarrierOp : Tile_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait for all threads of this warpgroup, or of all consumers";
+  let description = [{
+    What they wrote to shared memory before is seen after it by threads and by
+    the matrix units.
+  }];
+  let arguments = (ins UnitAttr:$consumers);
+  let assemblyFormat = "(`consumers` $consumers^)? attr-dict";
+}
+
+def Tile_TurnWaitOp : Tile_Op<"turn_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait for this warpgroup's turn";
+  let description = [{
+    Warpgroups take turns, 0 first: while one multiplies, the others do what lies
+    between two multiplications. A hint for speed; results do not depend on it.
+    Every warpgroup takes the same number of turns, each ended by `tile.turn_pass`.
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_TurnPassOp : Tile_Op<"turn_pass", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "end this warpgroup's turn";
+  let assemblyFormat = "attr-dict";
+}
+
+//===----------------------------------------------------------------------===//
+// Multiplication
+//===----------------------------------------------------------------------===//
+
+def Tile_MmaOp : Tile_Op<"mma", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "start to multiply two tiles";
+  let description = [{
+    `acc + a b`, or `acc + a b^T` with `transpose_b`; without `acc`, zero. `a` is
+    a tile or a fragment, `b` a tile. Sums are kept in f32. The operands in shared
+    memory must stay as they are until the result is awaited or drained.
+
+    Constraints: (M1) `a` is MxK, `b` is KxN (NxK if transposed) and the result
+    MxN, with K a multiple of 16 and N at most 256; (M2) `a` and `b` have the same
+    16-bit float type; (M3) `a` in registers is an operand fragment; (M4) `acc`
+    has the shape of the result; (M5) inside `tile.consumers`; (M6) tiles are
+    swizzled; (M7) M is 64 times a whole number.
+
+    ```mlir
+    %s = tile.mma %q, %k transpose_b : !tile.smem<64x96xbf16>, !tile.smem<128x96xbf16> -> !tile.pending<64x128xf32>
+    %o = tile.mma %p, %v acc %o0 : !tile.frag<64x128xbf16, a>, !tile.smem<128x96xbf16>, !tile.frag<64x96xf32> -> !tile.pending<64x96xf32>
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[Tile_SharedType, Tile_FragmentType]>:$a,
+                       Tile_SharedType:$b,
+                       Optional<AnyTypeOf<[Tile_FragmentType, Tile_PendingType]>>:$acc,
+                       UnitAttr:$transposeB);
+  let results = (outs Tile_PendingType:$result);
+  let assemblyFormat = [{
+    $a `,` $b (`transpose_b` $transposeB^)? (`acc` $acc^)? attr-dict `:`
+    type($a) `,` type($b) (`,` type($acc)^)? `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_AwaitOp : Tile_Op<"await", [
+    DeclareOpInterfaceMethods<InferTypeOpInterface>,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait for a multiplication";
+  let description = [{
+    Multiplications end in the order in which they started. With `after`, the
+    wait stays behind the arithmetic that makes that value: a scheduler that knows
+    no better moves it up, and the arithmetic no longer hides the multiplication.
+
+    Constraints: (M5) inside `tile.consumers`.
+  }];
+  let arguments = (ins Tile_PendingType:$pending, Optional<Tile_RowsType>:$after);
+  let results = (outs Tile_FragmentType:$result);
+  let assemblyFormat = [{
+    $pending (`after` $after^ `:` type($after) `,`):(`:`)? type($pending) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until at most some multiplications are under way";
+  let description = [{
+    The older ones have read their operands, whose tiles may be released.
+
+    Constraints: (M5) inside `tile.consumers`; (M8) 0 to 7 may stay under way.
+  }];
+  let arguments = (ins I32Attr:$keep);
+  let assemblyFormat = "`keep` $keep attr-dict";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Arithmetic in registers
+//===----------------------------------------------------------------------===//
+
+def Tile_FillOp : Tile_Op<"fill", [Pure]> {
+  let summary = "the same number everywhere";
+  let description = [{
+    Constraints: (E1) the number has the type of an element.
+  }];
+  let arguments = (ins AnyFloat:$value);
+  let results = (outs Tile_Distributed:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_MapOp : Tile_Op<"map", [
+    Pure, RecursiveMemoryEffects, SingleBlock]> {
+  let summary = "compute each element from the elements of the operands";
+  let description = [{
+    The body sees one element of each operand, the row and the column (of the
+    fragment), and every scalar from around. A number of a row is the same for all
+    its columns, one of a column for all its rows.
+
+    Constraints: (E2) shapes agree: fragments have the shape of the result, rows
+    its rows, columns its columns; (E3) the body holds scalar arithmetic only and
+    its arguments have the types of elements; (E4) the body yields an element of
+    the result; (E5) a result of rows takes rows, one of columns takes columns,
+    and a partial sum makes partial sums only.
+
+    ```mlir
+    %p = tile.map (%x = %s, %top = %m) [%row, %column] : (!tile.frag<64x128xf32>, !tile.rows<64xf32>) -> !tile.frag<64x128xf32> {
+      %d = arith.subf %x, %top : f32
+      %e = math.exp2 %d : f32
+      tile.yield %e : f32
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Tile_Distributed>:$inputs);
+  let results = (outs Tile_Distributed:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    mlir::Block *getBlock() { return &getBody().front(); }
+    mlir::BlockArgument getRow() { return getBody().getArgument(getInputs().size()); }
+    mlir::BlockArgument getColumn() {
+      return getBody().getArgument(getInputs().size() + 1);
+    }
+  }];
+}
+
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, HasParent<"MapOp">]> {
+  let summary = "the element that a map computes";
+  let arguments = (ins AnyFloat:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
+def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
+  let summary = "reduce each row of a fragment";
+  let description = [{
+    The sum may stay partial, see `!tile.rows`.
+
+    Constraints: (E2) as many rows as the fragment; (E6) only a sum is partial.
+  }];
+  let arguments = (ins Tile_ReductionAttr:$kind, Tile_FragmentType:$source);
+  let results = (outs Tile_RowsType:$result);
+  let assemblyFormat = "$kind $source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_CompleteOp : Tile_Op<"complete", [
+    Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "add up a partial sum";
+  let description = [{
+    Constraints: (E7) the operand is partial.
+  }];
+  let arguments = (ins Tile_RowsType:$source);
+  let results = (outs Tile_RowsType:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source)";
+  let hasVerifier = 1;
+}
+
+def Tile_CastOp : Tile_Op<"cast", [Pure]> {
+  let summary = "an accumulator as the left operand of a multiplication";
+  let description = [{
+    Rounds to nearest even. No data moves between threads.
+
+    Constraints: (E2) the same shape; (E8) from an accumulator to an operand.
+  }];
+  let arguments = (ins Tile_FragmentType:$source);
+  let results = (outs Tile_FragmentType:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Registers from and to memory
+//===----------------------------------------------------------------------===//
+
+def Tile_LoadFragmentOp : Tile_Op<"load_fragment"> {
+  let summary = "a tile, or its transpose, as the left operand of a multiplication";
+  let description = [{
+    Constraints: (F1) the shape of the tile, or its transpose; (F2) same type of
+    elements, and the result is an operand; (M6) the tile is swizzled.
+  }];
+  let arguments = (ins Arg<Tile_SharedType, "", [MemRead]>:$tile,
+                       UnitAttr:$transpose);
+  let results = (outs Tile_FragmentType:$result);
+  let assemblyFormat = "(`transpose` $transpose^)? $tile attr-dict `:` type($tile) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_StoreFragmentOp : Tile_Op<"store_fragment"> {
+  let summary = "write a fragment to a tile";
+  let description = [{
+    Rounds to nearest even where the tile holds 16-bit floats. A `tile.barrier`
+    comes before others read it; `tile.store` brings its own.
+
+    Constraints: (F1) the same shape; (F3) the fragment is an accumulator; (M6)
+    the tile is swizzled.
+  }];
+  let arguments = (ins Tile_FragmentType:$source,
+                       Arg<Tile_SharedType, "", [MemWrite]>:$tile);
+  let assemblyFormat = "$source `to` $tile attr-dict `:` type($source) `,` type($tile)";
+  let hasVerifier = 1;
+}
+
+def Tile_ReadOp : Tile_Op<"read"> {
+  let summary = "read global memory to registers";
+  let description = [{
+    A fragment reads the box at `indices`; rows read down the last-but-one
+    dimension, columns along the last one. Beyond the bounds there are zeros.
+
+    Constraints: (D1) one index for each dimension of the tensor; (F4) elements of
+    f32, bf16 or f16.
+  }];
+  let arguments = (ins Arg<Tile_Tensor, "", [MemRead]>:$source,
+                       Variadic<Index>:$indices);
+  let results = (outs Tile_Distributed:$result);
+  let assemblyFormat = "$source `[` $indices `]` attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_WriteOp : Tile_Op<"write"> {
+  let summary = "write registers to global memory";
+  let description = [{
+    The counterpart of `tile.read`; what lies beyond the bounds is dropped.
+
+    Constraints: (D1) one index for each dimension of the tensor; (F4) elements of
+    f32, bf16 or f16; (F5) no partial sum.
+  }];
+  let arguments = (ins Tile_Distributed:$value,
+                       Arg<Tile_Tensor, "", [MemWrite]>:$destination,
+                       Variadic<Index>:$indices);
+  let assemblyFormat = "$value `to` $destination `[` $indices `]` attr-dict `:` type($value) `,` type($destination)";
+  let hasVerifier = 1;
+}
+
+#endif // TRANSMAMBA_TILE_IR_TILEOPS

@@ -1,0 +1,393 @@
+//===- TileVerifiers.cpp - Constraints of the tile operations -------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Tile/IR/TileOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace transmamba::tile;
+
+static bool isHalf(Type type) { return isa<BFloat16Type, Float16Type>(type); }
+
+//===----------------------------------------------------------------------===//
+// Structure
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelOp::verify() {
+  if (getNumResults() != 0)
+    return emitOpError("(K1) has no results");
+  for (Type type : getArgumentTypes()) {
+    auto memref = dyn_cast<MemRefType>(type);
+    if (memref ? !memref.getLayout().isIdentity()
+               : !type.isIndex() && !type.isF32())
+      return emitOpError("(K1) arguments are contiguous memrefs, index or f32, "
+                         "not ")
+             << type;
+  }
+  return success();
+}
+
+LogicalResult KernelOp::verifyRegions() {
+  Block &block = getBody().front();
+  auto consumers = block.getOps<ConsumersOp>();
+  auto producers = block.getOps<ProducerOp>();
+  if (!llvm::hasSingleElement(consumers))
+    return emitOpError("(K2) has one tile.consumers");
+  if (!producers.empty() && !llvm::hasSingleElement(producers))
+    return emitOpError("(K2) has one tile.producer at most");
+
+  int64_t registers =
+      (*consumers.begin()).getCount() * (*consumers.begin()).getRegisters();
+  if (ProducerOp producer = getProducer())
+    registers += producer.getRegisters();
+  if (registers * kWarpgroupThreads > kRegisterFile)
+    return emitOpError("(K3) needs ") << registers * kWarpgroupThreads
+                                      << " registers of " << kRegisterFile;
+  if (getSharedBytes() > kMaxSharedBytes)
+    return emitOpError("(K4) needs ")
+           << getSharedBytes() << " bytes of shared memory of "
+           << kMaxSharedBytes;
+  return success();
+}
+
+static LogicalResult verifyRegisters(Operation *op, int64_t registers) {
+  if (registers < 24 || registers > 240 || registers % 8 != 0)
+    return op->emitOpError(
+               "(R1) registers are a multiple of 8 from 24 to 240, not ")
+           << registers;
+  return success();
+}
+
+LogicalResult ProducerOp::verify() {
+  return verifyRegisters(*this, getRegisters());
+}
+
+LogicalResult ConsumersOp::verify() {
+  if (getCount() < 1 || getCount() > 3)
+    return emitOpError("(R2) has 1 to 3 warpgroups, not ") << getCount();
+  return verifyRegisters(*this, getRegisters());
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel =
+      symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError("(L1) ") << getKernelAttr() << " is not a tile.kernel";
+  if (TypeRange(getInputs()) !=
+      TypeRange(kernel.getArgumentTypes()))
+    return emitOpError(
+               "(L2) operands do not have the types of the arguments of ")
+           << getKernelAttr();
+  return success();
+}
+
+template <typename Role>
+static LogicalResult verifyInside(Operation *op, StringRef constraint) {
+  if (!op->getParentOfType<Role>())
+    return op->emitOpError()
+           << constraint << " stands inside " << Role::getOperationName();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyIndices(Operation *op, Type tensor,
+                                   ValueRange indices) {
+  int64_t rank = cast<MemRefType>(tensor).getRank();
+  if (int64_t(indices.size()) != rank)
+    return op->emitOpError("(D1) has ")
+           << indices.size() << " indices for " << rank << " dimensions";
+  return success();
+}
+
+/// What a bulk copy asks of a tensor: (D2), (D5).
+static LogicalResult verifyBulkCopy(Operation *op, Type tensor, Type element) {
+  auto memref = cast<MemRefType>(tensor);
+  if (memref.getElementType() != element)
+    return op->emitOpError("(D2) copies ")
+           << memref.getElementType() << " to " << element;
+  int64_t columns = memref.getShape().back();
+  if (ShapedType::isDynamic(columns) ||
+      columns * memref.getElementTypeBitWidth() % 128 != 0)
+    return op->emitOpError(
+        "(D5) a row of the tensor is a static multiple of 16 "
+        "bytes");
+  return success();
+}
+
+static LogicalResult verifyRing(Operation *op, Value ring) {
+  if (!ring.getDefiningOp<RingOp>())
+    return op->emitOpError("(D4) the ring is the result of a tile.ring");
+  return success();
+}
+
+LogicalResult LoadOp::verify() {
+  if (failed(verifyInside<ProducerOp>(*this, "(D3)")) ||
+      failed(verifyIndices(*this, getSource().getType(), getIndices())) ||
+      failed(verifyBulkCopy(*this, getSource().getType(),
+                            getRing().getType().getElementType())))
+    return failure();
+  return verifyRing(*this, getRing());
+}
+
+LogicalResult ConsumerWaitOp::verify() {
+  if (failed(verifyInside<ConsumersOp>(*this, "(D6)")))
+    return failure();
+  return verifyRing(*this, getRing());
+}
+
+LogicalResult ConsumerReleaseOp::verify() {
+  if (failed(verifyInside<ConsumersOp>(*this, "(D6)")))
+    return failure();
+  return verifyRing(*this, getRing());
+}
+
+LogicalResult RowSliceOp::verify() {
+  SharedType source = getSource().getType(), result = getType();
+  if (source.getElementType() != result.getElementType() ||
+      source.getColumns() != result.getColumns() ||
+      source.getRows() < result.getRows() || result.getRows() % 8 != 0)
+    return emitOpError("(D7) ") << result << " is not rows of " << source;
+  return success();
+}
+
+LogicalResult StoreOp::verify() {
+  if (failed(verifyInside<ConsumersOp>(*this, "(D6)")) ||
+      failed(verifyIndices(*this, getDestination().getType(), getIndices())))
+    return failure();
+  return verifyBulkCopy(*this, getDestination().getType(),
+                        getTile().getType().getElementType());
+}
+
+//===----------------------------------------------------------------------===//
+// Multiplication
+//===----------------------------------------------------------------------===//
+
+LogicalResult MmaOp::verify() {
+  if (failed(verifyInside<ConsumersOp>(*this, "(M5)")))
+    return failure();
+  SharedType b = getB().getType();
+  PendingType result = getType();
+  ArrayRef<int64_t> aShape;
+  Type aElement;
+  if (auto fragment = dyn_cast<FragmentType>(getA().getType())) {
+    if (!fragment.getOperand())
+      return emitOpError("(M3) 'a' in registers is an operand fragment, not ")
+             << fragment;
+    aShape = fragment.getShape();
+    aElement = fragment.getElementType();
+  } else {
+    auto tile = cast<SharedType>(getA().getType());
+    if (!tile.isSwizzled())
+      return emitOpError("(M6) ") << tile << " is not swizzled";
+    aShape = tile.getShape();
+    aElement = tile.getElementType();
+  }
+  if (!b.isSwizzled())
+    return emitOpError("(M6) ") << b << " is not swizzled";
+  int64_t bK = getTransposeB() ? b.getColumns() : b.getRows();
+  int64_t bN = getTransposeB() ? b.getRows() : b.getColumns();
+  if (aShape[1] != bK || aShape[0] != result.getRows() ||
+      bN != result.getColumns() || bK % 16 != 0 || bN > 256)
+    return emitOpError("(M1) the shapes ")
+           << getA().getType() << " and " << b << " do not make " << result;
+  if (aElement != b.getElementType() || !isHalf(aElement))
+    return emitOpError("(M2) multiplies ")
+           << aElement << " by " << b.getElementType();
+  if (aShape[0] % 64 != 0)
+    return emitOpError("(M7) 'a' has ")
+           << aShape[0] << " rows, not a multiple of 64";
+  if (Value acc = getAcc()) {
+    auto pending = dyn_cast<PendingType>(acc.getType());
+    FragmentType fragment =
+        pending ? pending.getFragment() : cast<FragmentType>(acc.getType());
+    if (fragment != result.getFragment())
+      return emitOpError("(M4) 'acc' is ")
+             << acc.getType() << " for " << result;
+  }
+  return success();
+}
+
+LogicalResult AwaitOp::verify() {
+  return verifyInside<ConsumersOp>(*this, "(M5)");
+}
+
+LogicalResult DrainOp::verify() {
+  if (getKeep() > 7)
+    return emitOpError("(M8) keeps 0 to 7 multiplications, not ") << getKeep();
+  return verifyInside<ConsumersOp>(*this, "(M5)");
+}
+
+//===----------------------------------------------------------------------===//
+// Arithmetic
+//===----------------------------------------------------------------------===//
+
+static Type getElement(Type type) {
+  if (auto fragment = dyn_cast<FragmentType>(type))
+    return fragment.getElementType();
+  if (auto rows = dyn_cast<RowsType>(type))
+    return rows.getElementType();
+  return cast<ColumnsType>(type).getElementType();
+}
+
+static bool isPartial(Type type) {
+  auto rows = dyn_cast<RowsType>(type);
+  return rows && rows.getPartial();
+}
+
+LogicalResult FillOp::verify() {
+  if (getValue().getType() != getElement(getType()))
+    return emitOpError("(E1) fills ")
+           << getType() << " with " << getValue().getType();
+  return success();
+}
+
+LogicalResult MapOp::verify() {
+  auto result = dyn_cast<FragmentType>(getType());
+  bool partial = false;
+  for (Type type : getInputs().getTypes()) {
+    partial |= isPartial(type);
+    bool agrees = TypeSwitch<Type, bool>(type)
+                      .Case([&](FragmentType fragment) {
+                        return result &&
+                               fragment.getShape() == result.getShape() &&
+                               !fragment.getOperand();
+                      })
+                      .Case([&](RowsType rows) {
+                        if (result)
+                          return rows.getSize() == result.getRows();
+                        auto other = dyn_cast<RowsType>(getType());
+                        return other && rows.getSize() == other.getSize();
+                      })
+                      .Case([&](ColumnsType columns) {
+                        if (result)
+                          return columns.getSize() == result.getColumns();
+                        auto other = dyn_cast<ColumnsType>(getType());
+                        return other && columns.getSize() == other.getSize();
+                      });
+    if (!agrees)
+      return emitOpError("(E2) ") << type << " does not fit " << getType();
+  }
+  if (result && result.getOperand())
+    return emitOpError("(E2) an operand fragment is not computed with");
+  if (partial != isPartial(getType()))
+    return emitOpError("(E5) a partial sum makes a partial sum, and only that");
+  return success();
+}
+
+LogicalResult MapOp::verifyRegions() {
+  Block *block = getBlock();
+  size_t count = getInputs().size();
+  if (block->getNumArguments() != count + 2)
+    return emitOpError(
+        "(E3) the body has an argument for each operand, the row "
+        "and the column");
+  for (auto [index, argument] : llvm::enumerate(block->getArguments())) {
+    Type expected = index < count ? getElement(getInputs()[index].getType())
+                                  : IndexType::get(getContext());
+    if (argument.getType() != expected)
+      return emitOpError("(E3) argument ")
+             << index << " of the body is " << argument.getType() << ", not "
+             << expected;
+  }
+  for (Operation &op : block->without_terminator())
+    if (!isa<arith::ArithDialect, math::MathDialect>(op.getDialect()) ||
+        op.getNumRegions() != 0 || op.getNumResults() != 1 ||
+        !op.getResult(0).getType().isIntOrIndexOrFloat())
+      return op.emitOpError("(E3) is not scalar arithmetic");
+  auto yield = dyn_cast<YieldOp>(block->getTerminator());
+  if (!yield || yield.getValue().getType() != getElement(getType()))
+    return emitOpError("(E4) the body yields one ") << getElement(getType());
+  return success();
+}
+
+LogicalResult RowReduceOp::verify() {
+  FragmentType source = getSource().getType();
+  if (source.getOperand() || getType().getSize() != source.getRows())
+    return emitOpError("(E2) ")
+           << getType() << " are not the rows of " << source;
+  if (getType().getPartial() && getKind() != Reduction::Sum)
+    return emitOpError("(E6) only a sum is partial");
+  return success();
+}
+
+LogicalResult CompleteOp::verify() {
+  if (!getSource().getType().getPartial())
+    return emitOpError("(E7) the operand is not partial");
+  return success();
+}
+
+LogicalResult CastOp::verify() {
+  FragmentType source = getSource().getType(), result = getType();
+  if (source.getShape() != result.getShape())
+    return emitOpError("(E2) ")
+           << source << " and " << result << " differ in shape";
+  if (source.getOperand() || !result.getOperand())
+    return emitOpError("(E8) goes from an accumulator to an operand");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Registers from and to memory
+//===----------------------------------------------------------------------===//
+
+LogicalResult LoadFragmentOp::verify() {
+  SharedType tile = getTile().getType();
+  FragmentType result = getType();
+  SmallVector<int64_t> shape(tile.getShape());
+  if (getTranspose())
+    std::swap(shape[0], shape[1]);
+  if (result.getShape() != ArrayRef(shape))
+    return emitOpError("(F1) ")
+           << result << " does not have the shape of " << tile;
+  if (!result.getOperand() || result.getElementType() != tile.getElementType())
+    return emitOpError("(F2) ")
+           << result << " is not an operand of " << tile.getElementType();
+  if (!tile.isSwizzled())
+    return emitOpError("(M6) ") << tile << " is not swizzled";
+  return success();
+}
+
+LogicalResult StoreFragmentOp::verify() {
+  SharedType tile = getTile().getType();
+  FragmentType source = getSource().getType();
+  if (source.getShape() != tile.getShape())
+    return emitOpError("(F1) ")
+           << source << " does not have the shape of " << tile;
+  if (source.getOperand())
+    return emitOpError("(F3) the fragment is an accumulator");
+  if (!tile.isSwizzled() || !isHalf(tile.getElementType()))
+    return emitOpError("(M6) ") << tile << " is not swizzled";
+  return success();
+}
+
+static LogicalResult verifyElements(Operation *op, Type tensor) {
+  Type element = cast<MemRefType>(tensor).getElementType();
+  if (!element.isF32() && !isHalf(element))
+    return op->emitOpError("(F4) the tensor holds f32, bf16 or f16, not ")
+           << element;
+  return success();
+}
+
+LogicalResult ReadOp::verify() {
+  if (failed(verifyIndices(*this, getSource().getType(), getIndices())))
+    return failure();
+  if (isPartial(getType()))
+    return emitOpError("(F5) does not read a partial sum");
+  return verifyElements(*this, getSource().getType());
+}
+
+LogicalResult WriteOp::verify() {
+  if (failed(verifyIndices(*this, getDestination().getType(), getIndices())))
+    return failure();
+  if (isPartial(getValue().getType()))
+    return emitOpError("(F5) a partial sum is not written");
+  return verifyElements(*this, getDestination().getType());
+}

@@ -1,0 +1,33 @@
+//===- TileToNVVM.h - Tile kernels to NVVM ----------------------*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_CONVERSION_TILETONVVM_TILETONVVM_H
+#define TRANSMAMBA_CONVERSION_TILETONVVM_TILETONVVM_H
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Pass/Pass.h"
+
+namespace transmamba {
+
+/// Attribute of a converted kernel: an array with one dictionary a parameter.
+///
+///   {kind = "map", argument = 0, box = [32, 128], swizzle = 64}
+///       a tensor map over the tensor `argument`, innermost dimension first,
+///       trailing sizes of the box that are 1 left out
+///   {kind = "pointer", argument = 0}          the address of the tensor
+///   {kind = "size", argument = 0, dim = 1}    a size of the tensor, i64
+///   {kind = "scalar", argument = 4}           the argument as it is; an index
+///                                             is an i64
+inline constexpr llvm::StringLiteral kTileParametersAttrName =
+    "tile.parameters";
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "transmamba/Conversion/TileToNVVM/Passes.h.inc"
+
+} // namespace transmamba
+
+#endif // TRANSMAMBA_CONVERSION_TILETONVVM_TILETONVVM_H

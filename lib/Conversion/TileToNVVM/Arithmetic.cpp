@@ -1,0 +1,239 @@
+//===- Arithmetic.cpp - Arithmetic on what a thread holds -----------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace transmamba::tile {
+
+namespace {
+
+class FillPattern final : public TilePattern<FillOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(FillOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    SmallVector<Type> types;
+    if (failed(getTypeConverter()->convertType(op.getType(), types)))
+      return failure();
+    Value value = single(adaptor.getValue());
+    if (isa<IntegerType>(types.front()))
+      value = LLVM::BitcastOp::create(
+          rewriter, op.getLoc(), emit.i32,
+          LLVM::BitcastOp::create(rewriter, op.getLoc(),
+                                  VectorType::get(2, value.getType()),
+                                  splat(emit, value)));
+    rewriter.replaceOpWithMultiple(op,
+                                   {SmallVector<Value>(types.size(), value)});
+    return success();
+  }
+
+private:
+  static Value splat(Emitter &emit, Value value) {
+    Type type = VectorType::get(2, value.getType());
+    Value vector = LLVM::PoisonOp::create(emit.builder, emit.loc, type);
+    for (int64_t i : {0, 1})
+      vector = LLVM::InsertElementOp::create(emit.builder, emit.loc, vector,
+                                             value, emit.constant(i));
+    return vector;
+  }
+};
+
+/// Copies the body of a map once for each number that a thread holds.
+class MapPattern final : public TilePattern<MapOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(MapOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    Value row = op.getRow().use_empty() ? Value() : emit.fragmentRow();
+    Value column = op.getColumn().use_empty() ? Value() : emit.fragmentColumn();
+
+    SmallVector<Value> results;
+    auto compute = [&](int64_t block, int64_t column8, int64_t secondRow,
+                       int64_t secondColumn) {
+      IRMapping mapping;
+      for (auto [input, values, argument] :
+           llvm::zip(op.getInputs(), adaptor.getInputs(),
+                     op.getBody().getArguments()))
+        mapping.map(argument, pick(input.getType(), values, block, column8,
+                                   secondRow, secondColumn));
+      if (row)
+        mapping.map(op.getRow(), emit.add(row, 64 * block + 8 * secondRow));
+      if (column)
+        mapping.map(op.getColumn(),
+                    emit.add(column, 8 * column8 + secondColumn));
+      for (Operation &inner : op.getBlock()->without_terminator())
+        mapping.map(inner.getResult(0),
+                    copyScalar(emit, &inner, mapping, rewriter));
+      auto yield = cast<YieldOp>(op.getBlock()->getTerminator());
+      results.push_back(lookup(yield.getValue(), mapping, rewriter));
+    };
+
+    if (auto fragment = dyn_cast<FragmentType>(op.getType())) {
+      for (int64_t block = 0; block < fragment.getRows() / 64; ++block)
+        for (int64_t j = 0; j < fragment.getColumns() / 8; ++j)
+          for (int64_t i = 0; i < 4; ++i)
+            compute(block, j, i / 2, i % 2);
+    } else if (auto rows = dyn_cast<RowsType>(op.getType())) {
+      for (int64_t i = 0; i < rows.getSize() / 32; ++i)
+        compute(i / 2, 0, i % 2, 0);
+    } else {
+      auto columns = cast<ColumnsType>(op.getType());
+      for (int64_t i = 0; i < columns.getSize() / 4; ++i)
+        compute(0, i / 2, 0, i % 2);
+    }
+    rewriter.replaceOpWithMultiple(op, {results});
+    return success();
+  }
+
+private:
+  static Value pick(Type type, ValueRange values, int64_t block,
+                    int64_t column8, int64_t secondRow, int64_t secondColumn) {
+    if (auto fragment = dyn_cast<FragmentType>(type))
+      return values[getRegister(fragment.getColumns(), block, column8,
+                                secondRow, secondColumn)];
+    if (isa<RowsType>(type))
+      return values[2 * block + secondRow];
+    return values[2 * column8 + secondColumn];
+  }
+
+  /// A value of the body: computed there, or from around.
+  static Value lookup(Value value, const IRMapping &mapping,
+                      ConversionPatternRewriter &rewriter) {
+    if (Value mapped = mapping.lookupOrNull(value))
+      return mapped;
+    return rewriter.getRemappedValue(value);
+  }
+
+  Value copyScalar(Emitter &emit, Operation *op, const IRMapping &mapping,
+                   ConversionPatternRewriter &rewriter) const {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(lookup(operand, mapping, rewriter));
+    if (isa<math::Exp2Op>(op))
+      return emit
+          .assembly("ex2.approx.ftz.f32 $0, $1;", "=f,f", operands, emit.f32,
+                    /*sideEffects=*/false)
+          .front();
+    // Constants of `index` and what is computed with them become i32.
+    Type type = getTypeConverter()->convertType(op->getResult(0).getType());
+    if (auto constant = dyn_cast<arith::ConstantOp>(op))
+      if (auto value = dyn_cast<IntegerAttr>(constant.getValue());
+          value && constant.getType().isIndex())
+        return emit.constant(value.getInt());
+    if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op) &&
+        operands.front().getType() == type)
+      return operands.front();
+    OperationState state(op->getLoc(), op->getName(), operands, type,
+                         op->getAttrs());
+    return rewriter.create(state)->getResult(0);
+  }
+};
+
+/// Combines two numbers of a reduction.
+Value combine(Emitter &emit, Reduction kind, Value x, Value y) {
+  if (kind == Reduction::Max)
+    return arith::MaxNumFOp::create(emit.builder, emit.loc, x, y);
+  return arith::AddFOp::create(emit.builder, emit.loc, x, y);
+}
+
+/// Four neighbouring threads hold a row.
+Value combineThreads(Emitter &emit, Reduction kind, Value x) {
+  for (int64_t distance : {1, 2})
+    x = combine(emit, kind, x, emit.shuffleXor(x, distance));
+  return x;
+}
+
+class RowReducePattern final : public TilePattern<RowReduceOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(RowReduceOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    FragmentType type = op.getSource().getType();
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < type.getRows() / 32; ++i) {
+      SmallVector<Value> row;
+      for (int64_t j = 0; j < type.getColumns() / 8; ++j)
+        for (int64_t second : {0, 1})
+          row.push_back(adaptor.getSource()[getRegister(
+              type.getColumns(), i / 2, j, i % 2, second)]);
+      // As a tree, for instructions that do not wait for one another.
+      while (row.size() > 1) {
+        SmallVector<Value> half;
+        for (size_t k = 0; k + 1 < row.size(); k += 2)
+          half.push_back(combine(emit, op.getKind(), row[k], row[k + 1]));
+        if (row.size() % 2)
+          half.push_back(row.back());
+        row = std::move(half);
+      }
+      results.push_back(op.getType().getPartial()
+                            ? row.front()
+                            : combineThreads(emit, op.getKind(), row.front()));
+    }
+    rewriter.replaceOpWithMultiple(op, {results});
+    return success();
+  }
+};
+
+class CompletePattern final : public TilePattern<CompleteOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(CompleteOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    SmallVector<Value> results;
+    for (Value value : adaptor.getSource())
+      results.push_back(combineThreads(emit, Reduction::Sum, value));
+    rewriter.replaceOpWithMultiple(op, {results});
+    return success();
+  }
+};
+
+/// An operand's registers are pairs of an accumulator's, in the same order.
+class CastPattern final : public TilePattern<CastOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(CastOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    ValueRange source = adaptor.getSource();
+    SmallVector<Value> results;
+    for (size_t i = 0; i < source.size(); i += 2)
+      results.push_back(
+          emit.pack(source[i], source[i + 1], op.getType().getElementType()));
+    rewriter.replaceOpWithMultiple(op, {results});
+    return success();
+  }
+};
+
+} // namespace
+
+void populateArithmeticPatterns(TypeConverter &converter,
+                                const KernelPlan &plan,
+                                RewritePatternSet &patterns) {
+  patterns.add<FillPattern, MapPattern, RowReducePattern, CompletePattern,
+               CastPattern>(converter, patterns.getContext(), plan);
+}
+
+} // namespace transmamba::tile

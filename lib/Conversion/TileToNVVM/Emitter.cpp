@@ -1,0 +1,163 @@
+//===- Emitter.cpp - What the patterns emit again and again ---------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+
+namespace transmamba::tile {
+
+Value Emitter::constant(int64_t value) {
+  return arith::ConstantIntOp::create(builder, loc, i32, value);
+}
+
+Value Emitter::constant64(int64_t value) {
+  return arith::ConstantIntOp::create(builder, loc, i64, value);
+}
+
+Value Emitter::constantF32(double value) {
+  return arith::ConstantFloatOp::create(builder, loc, builder.getF32Type(),
+                                        APFloat(float(value)));
+}
+
+Value Emitter::add(Value x, Value y) {
+  return arith::AddIOp::create(builder, loc, x, y);
+}
+
+Value Emitter::add(Value x, int64_t y) {
+  return y == 0 ? x : add(x, constant(y));
+}
+
+Value Emitter::mul(Value x, int64_t y) {
+  return y == 1 ? x : arith::MulIOp::create(builder, loc, x, constant(y));
+}
+
+Value Emitter::sub(Value x, Value y) {
+  return arith::SubIOp::create(builder, loc, x, y);
+}
+
+Value Emitter::shiftRight(Value x, int64_t bits) {
+  return arith::ShRUIOp::create(builder, loc, x, constant(bits));
+}
+
+Value Emitter::mask(Value x, int64_t bits) {
+  return arith::AndIOp::create(builder, loc, x, constant(bits));
+}
+
+Value Emitter::exclusiveOr(Value x, Value y) {
+  return arith::XOrIOp::create(builder, loc, x, y);
+}
+
+Value Emitter::equal(Value x, int64_t y) {
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, x,
+                               constant(y));
+}
+
+Value Emitter::select(Value condition, Value x, Value y) {
+  return arith::SelectOp::create(builder, loc, condition, x, y);
+}
+
+Value Emitter::extend(Value x) {
+  return arith::ExtSIOp::create(builder, loc, i64, x);
+}
+
+Value Emitter::threadId() {
+  return NVVM::ThreadIdXOp::create(builder, loc, i32);
+}
+
+Value Emitter::lane() { return mask(threadId(), 31); }
+
+Value Emitter::warp() {
+  Value all = constant(-1), first = constant(0), clamp = constant(31);
+  return NVVM::ShflOp::create(builder, loc, i32, all, shiftRight(threadId(), 5),
+                              first, clamp, NVVM::ShflKind::idx, UnitAttr());
+}
+
+Value Emitter::warpOfWarpgroup() { return mask(warp(), 3); }
+
+Value Emitter::warpgroup(bool hasProducer) {
+  Value number = shiftRight(warp(), 2);
+  return hasProducer ? add(number, -1) : number;
+}
+
+Value Emitter::isFirstOfWarpgroup() { return equal(mask(threadId(), 127), 0); }
+
+Value Emitter::isFirstOfWarp() { return equal(lane(), 0); }
+
+Value Emitter::fragmentRow() {
+  return add(mul(mask(shiftRight(threadId(), 5), 3), 16),
+             shiftRight(lane(), 2));
+}
+
+Value Emitter::fragmentColumn() { return mul(mask(threadId(), 3), 2); }
+
+Value Emitter::sharedPointer(Value address) {
+  auto type = LLVM::LLVMPointerType::get(builder.getContext(), 3);
+  return LLVM::IntToPtrOp::create(builder, loc, type, address);
+}
+
+// The swizzle exchanges 16-byte pieces: bits 4.. of the address with bits 7.. ,
+// as many as tell the pieces of a row apart.
+Value Emitter::swizzle(Value offset, int64_t rowBytes) {
+  int64_t pieces = (rowBytes / 16 - 1) << 4;
+  return exclusiveOr(offset, mask(shiftRight(offset, 3), pieces));
+}
+
+Value Emitter::shuffleXor(Value x, int64_t mask) {
+  Value all = constant(-1), lanes = constant(mask), clamp = constant(31);
+  return NVVM::ShflOp::create(builder, loc, x.getType(), all, x, lanes, clamp,
+                              NVVM::ShflKind::bfly, UnitAttr());
+}
+
+Value Emitter::load(Value pointer) {
+  return LLVM::LoadOp::create(builder, loc, i32, pointer);
+}
+
+void Emitter::store(Value value, Value pointer) {
+  LLVM::StoreOp::create(builder, loc, value, pointer);
+}
+
+Value Emitter::pack(Value low, Value high, Type elementType) {
+  // cvt.rn.T.f32 d, a, b puts a into the upper half.
+  StringRef text = elementType.isBF16() ? "cvt.rn.bf16x2.f32 $0, $1, $2;"
+                                        : "cvt.rn.f16x2.f32 $0, $1, $2;";
+  return assembly(text, "=r,f,f", {high, low}, i32, /*sideEffects=*/false)
+      .front();
+}
+
+SmallVector<Value> Emitter::assembly(StringRef text, StringRef constraints,
+                                     ValueRange operands, TypeRange results,
+                                     bool sideEffects) {
+  Type type;
+  if (results.size() == 1)
+    type = results.front();
+  else if (!results.empty())
+    type = LLVM::LLVMStructType::getLiteral(builder.getContext(),
+                                            llvm::to_vector(results));
+  auto dialect =
+      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT);
+  auto op = LLVM::InlineAsmOp::create(
+      builder, loc, type, operands, text, constraints, sideEffects,
+      /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None, dialect,
+      ArrayAttr());
+  if (results.size() < 2)
+    return llvm::to_vector_of<Value>(op->getResults());
+  SmallVector<Value> values;
+  for (int64_t i = 0, e = results.size(); i < e; ++i)
+    values.push_back(
+        LLVM::ExtractValueOp::create(builder, loc, op->getResult(0), i));
+  return values;
+}
+
+void Emitter::assembly(StringRef text, StringRef constraints,
+                       ValueRange operands) {
+  assembly(text, constraints, operands, {}, /*sideEffects=*/true);
+}
+
+} // namespace transmamba::tile

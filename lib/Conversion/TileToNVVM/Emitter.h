@@ -1,0 +1,83 @@
+//===- Emitter.h - What the patterns emit again and again -------*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_LIB_CONVERSION_TILETONVVM_EMITTER_H
+#define TRANSMAMBA_LIB_CONVERSION_TILETONVVM_EMITTER_H
+
+#include "Tile/IR/TileOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+namespace transmamba::tile {
+
+/// Integers of 32 bits, addresses of shared memory as such integers, and PTX.
+class Emitter {
+public:
+  Emitter(mlir::OpBuilder &builder, mlir::Location loc)
+      : builder(builder), loc(loc), i1(builder.getI1Type()),
+        i32(builder.getI32Type()), i64(builder.getI64Type()),
+        f32(builder.getF32Type()) {}
+
+  mlir::Value constant(int64_t value);
+  mlir::Value constant64(int64_t value);
+  mlir::Value constantF32(double value);
+  mlir::Value add(mlir::Value x, mlir::Value y);
+  mlir::Value add(mlir::Value x, int64_t y);
+  mlir::Value mul(mlir::Value x, int64_t y);
+  mlir::Value sub(mlir::Value x, mlir::Value y);
+  mlir::Value shiftRight(mlir::Value x, int64_t bits);
+  mlir::Value mask(mlir::Value x, int64_t bits);
+  mlir::Value exclusiveOr(mlir::Value x, mlir::Value y);
+  mlir::Value equal(mlir::Value x, int64_t y);
+  mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y);
+  mlir::Value extend(mlir::Value x);
+
+  mlir::Value threadId();
+  mlir::Value lane();
+  /// The warp of the block, the same register in all lanes, so that branches
+  /// on it are known to be uniform.
+  mlir::Value warp();
+  mlir::Value warpOfWarpgroup();
+  /// Number of this consumer warpgroup.
+  mlir::Value warpgroup(bool hasProducer);
+  /// True for one thread of the warpgroup, and for one of the warp.
+  mlir::Value isFirstOfWarpgroup();
+  mlir::Value isFirstOfWarp();
+
+  /// Rows `row`, `row + 8` and columns `column`, `column + 1` of each 64 x 8
+  /// block of a fragment belong to this thread.
+  mlir::Value fragmentRow();
+  mlir::Value fragmentColumn();
+
+  mlir::Value sharedPointer(mlir::Value address);
+  /// Address in the panel layout of a tile: byte `offset` of a panel whose rows
+  /// have `rowBytes`, after the swizzle.
+  mlir::Value swizzle(mlir::Value offset, int64_t rowBytes);
+
+  mlir::Value shuffleXor(mlir::Value x, int64_t mask);
+  mlir::Value load(mlir::Value pointer);
+  void store(mlir::Value value, mlir::Value pointer);
+  /// Two f32 as one register of two halves, the first in the low bits.
+  mlir::Value pack(mlir::Value low, mlir::Value high, mlir::Type elementType);
+
+  /// PTX with `$n` operands and LLVM constraints; the results of the given
+  /// types. What has side effects stays where it is.
+  mlir::SmallVector<mlir::Value> assembly(llvm::StringRef text,
+                                          llvm::StringRef constraints,
+                                          mlir::ValueRange operands,
+                                          mlir::TypeRange results,
+                                          bool sideEffects);
+  void assembly(llvm::StringRef text, llvm::StringRef constraints,
+                mlir::ValueRange operands);
+
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+  mlir::Type i1, i32, i64, f32;
+};
+
+} // namespace transmamba::tile
+
+#endif // TRANSMAMBA_LIB_CONVERSION_TILETONVVM_EMITTER_H

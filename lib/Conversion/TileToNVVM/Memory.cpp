@@ -1,0 +1,308 @@
+//===- Memory.cpp - Fragments from and to memory --------------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace transmamba::tile {
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Where the lanes of a warp find the rows of four 8 x 8 matrices of a tile.
+class MatrixAddresses {
+public:
+  MatrixAddresses(Emitter &emit, Value address, Value original)
+      : emit(emit), address(address),
+        type(cast<SharedType>(original.getType())),
+        panelBytes(getPanelRows(original) * type.getPanelRowBytes()) {}
+
+  /// The lane's row and its first column, a multiple of 8; `row` counts from
+  /// the start of the tile, which lies at a multiple of 8 rows.
+  Value at(Value row, Value column) {
+    int64_t panel = type.getPanelColumns(), rowBytes = type.getPanelRowBytes();
+    Value inPanel = emit.mask(column, panel - 1);
+    Value offset = emit.add(emit.mul(row, rowBytes), emit.mul(inPanel, 2));
+    Value start =
+        emit.mul(emit.shiftRight(column, llvm::Log2_64(panel)), panelBytes);
+    return emit.sharedPointer(
+        emit.add(emit.add(address, start), emit.swizzle(offset, rowBytes)));
+  }
+
+private:
+  Emitter &emit;
+  Value address;
+  SharedType type;
+  int64_t panelBytes;
+};
+
+NVVM::LdStMatrixShapeAttr get8x8(MLIRContext *context) {
+  return NVVM::LdStMatrixShapeAttr::get(context, 8, 8);
+}
+
+class LoadFragmentPattern final : public TilePattern<LoadFragmentOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(LoadFragmentOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    FragmentType type = op.getType();
+    MatrixAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
+    bool transpose = op.getTranspose();
+    // Matrix i of four: rows + 8 (i mod 2), columns + 8 (i / 2) of the operand.
+    Value lane = emit.lane();
+    Value low = emit.mask(lane, 7);
+    Value second = emit.mul(emit.mask(emit.shiftRight(lane, 3), 1), 8);
+    Value third = emit.mul(emit.shiftRight(lane, 4), 8);
+    Value warpRow = emit.mul(emit.warpOfWarpgroup(), 16);
+    auto layout = transpose ? NVVM::MMALayout::col : NVVM::MMALayout::row;
+    auto structure = LLVM::LLVMStructType::getLiteral(
+        rewriter.getContext(), SmallVector<Type>(4, emit.i32));
+    SmallVector<Value> results;
+    for (int64_t block = 0; block < type.getRows() / 64; ++block)
+      for (int64_t k = 0; k < type.getColumns(); k += 16) {
+        Value m = emit.add(warpRow, 64 * block);
+        Value row, column;
+        if (transpose) {
+          row = emit.add(emit.add(low, third), k);
+          column = emit.add(m, second);
+        } else {
+          row = emit.add(emit.add(m, low), second);
+          column = emit.add(third, k);
+        }
+        Value loaded = NVVM::LdMatrixOp::create(
+            rewriter, op.getLoc(), structure, addresses.at(row, column), 4,
+            layout, get8x8(rewriter.getContext()),
+            NVVM::LdStMatrixEltType::B16);
+        for (int64_t i = 0; i < 4; ++i)
+          results.push_back(
+              LLVM::ExtractValueOp::create(rewriter, op.getLoc(), loaded, i));
+      }
+    rewriter.replaceOpWithMultiple(op, {results});
+    return success();
+  }
+};
+
+class StoreFragmentPattern final : public TilePattern<StoreFragmentOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(StoreFragmentOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    FragmentType type = op.getSource().getType();
+    if (type.getColumns() % 16 != 0)
+      return rewriter.notifyMatchFailure(op, "columns are no multiple of 16");
+    Type element = op.getTile().getType().getElementType();
+    MatrixAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
+    Value lane = emit.lane();
+    Value warpRow =
+        emit.add(emit.mul(emit.warpOfWarpgroup(), 16), emit.mask(lane, 15));
+    Value third = emit.mul(emit.shiftRight(lane, 4), 8);
+    for (int64_t block = 0; block < type.getRows() / 64; ++block)
+      for (int64_t j = 0; j < type.getColumns() / 8; j += 2) {
+        SmallVector<Value> pairs;
+        for (int64_t i = 0; i < 4; ++i) {
+          int64_t first =
+              getRegister(type.getColumns(), block, j + i / 2, i % 2, 0);
+          pairs.push_back(emit.pack(adaptor.getSource()[first],
+                                    adaptor.getSource()[first + 1], element));
+        }
+        Value pointer =
+            addresses.at(emit.add(warpRow, 64 * block), emit.add(third, 8 * j));
+        NVVM::StMatrixOp::create(
+            rewriter, op.getLoc(), pointer, pairs, NVVM::MMALayout::row,
+            get8x8(rewriter.getContext()), NVVM::LdStMatrixEltType::B16);
+      }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+/// The part of a tensor that starts at some indices.
+class GlobalBox {
+public:
+  GlobalBox(Emitter &emit, MemRefType type, ValueRange tensor,
+            ArrayRef<Value> indices)
+      : emit(emit), type(type) {
+    OpBuilder &builder = emit.builder;
+    int64_t rank = type.getRank();
+    auto getSize = [&](int64_t dim) -> Value {
+      if (type.isDynamicDim(dim))
+        return tensor[1 + type.getDynamicDimIndex(dim)];
+      return emit.constant64(type.getDimSize(dim));
+    };
+    start = emit.extend(indices[0]);
+    for (int64_t dim = 1; dim < rank; ++dim) {
+      start = arith::MulIOp::create(builder, emit.loc, start, getSize(dim));
+      start = emit.add(start, emit.extend(indices[dim]));
+    }
+    rowLength = getSize(rank - 1);
+    auto remaining = [&](int64_t dim) -> Value {
+      Value size =
+          arith::TruncIOp::create(builder, emit.loc, emit.i32, getSize(dim));
+      return emit.sub(size, indices[dim]);
+    };
+    rows = remaining(rank - 2);
+    columns = remaining(rank - 1);
+    pointer = tensor.front();
+  }
+
+  /// Address of an element, and 1 where it is inside the tensor.
+  std::pair<Value, Value> at(Value row, Value column) {
+    OpBuilder &builder = emit.builder;
+    Value offset = start, inside;
+    auto addBound = [&](Value x, Value bound) {
+      Value below = arith::CmpIOp::create(builder, emit.loc,
+                                          arith::CmpIPredicate::slt, x, bound);
+      inside =
+          inside
+              ? Value(arith::AndIOp::create(builder, emit.loc, inside, below))
+              : below;
+    };
+    if (row) {
+      offset =
+          emit.add(offset, arith::MulIOp::create(builder, emit.loc,
+                                                 emit.extend(row), rowLength));
+      addBound(row, rows);
+    }
+    if (column) {
+      offset = emit.add(offset, emit.extend(column));
+      addBound(column, columns);
+    }
+    Value address = LLVM::GEPOp::create(builder, emit.loc, pointer.getType(),
+                                        type.getElementType(), pointer, offset);
+    return {address,
+            arith::ExtUIOp::create(builder, emit.loc, emit.i32, inside)};
+  }
+
+private:
+  Emitter &emit;
+  MemRefType type;
+  Value start, rowLength, rows, columns, pointer;
+};
+
+/// Calls `each` with the row and the column (null where the value has none) of
+/// every number that a thread holds, in the order of registers.
+void forEachNumber(Emitter &emit, Type type,
+                   function_ref<void(Value, Value)> each) {
+  if (auto fragment = dyn_cast<FragmentType>(type)) {
+    Value row = emit.fragmentRow(), column = emit.fragmentColumn();
+    for (int64_t block = 0; block < fragment.getRows() / 64; ++block)
+      for (int64_t j = 0; j < fragment.getColumns() / 8; ++j)
+        for (int64_t i = 0; i < 4; ++i)
+          each(emit.add(row, 64 * block + 8 * (i / 2)),
+               emit.add(column, 8 * j + i % 2));
+  } else if (auto rows = dyn_cast<RowsType>(type)) {
+    Value row = emit.fragmentRow();
+    for (int64_t i = 0; i < rows.getSize() / 32; ++i)
+      each(emit.add(row, 64 * (i / 2) + 8 * (i % 2)), Value());
+  } else {
+    Value column = emit.fragmentColumn();
+    for (int64_t i = 0; i < cast<ColumnsType>(type).getSize() / 4; ++i)
+      each(Value(), emit.add(column, 8 * (i / 2) + i % 2));
+  }
+}
+
+SmallVector<Value> getIndices(ArrayRef<ValueRange> indices) {
+  SmallVector<Value> values;
+  for (ValueRange index : indices)
+    values.push_back(single(index));
+  return values;
+}
+
+class ReadPattern final : public TilePattern<ReadOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(ReadOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    auto type = cast<MemRefType>(op.getSource().getType());
+    GlobalBox box(emit, type, adaptor.getSource(),
+                  getIndices(adaptor.getIndices()));
+    bool wide = type.getElementType().isF32();
+    SmallVector<Value> results;
+    forEachNumber(emit, op.getType(), [&](Value row, Value column) {
+      auto [address, inside] = box.at(row, column);
+      if (wide) {
+        results.push_back(emit.assembly(
+            "{ .reg .pred p; setp.ne.b32 p, $2, 0; mov.b32 $0, 0; "
+            "@p ld.global.f32 $0, [$1]; }",
+            "=&f,l,r", {address, inside}, emit.f32, true)[0]);
+        return;
+      }
+      Value half = emit.assembly(
+          "{ .reg .pred p; setp.ne.b32 p, $2, 0; mov.b16 $0, 0; "
+          "@p ld.global.b16 $0, [$1]; }",
+          "=&h,l,r", {address, inside}, rewriter.getI16Type(), true)[0];
+      Value number = LLVM::BitcastOp::create(rewriter, op.getLoc(),
+                                             type.getElementType(), half);
+      results.push_back(
+          arith::ExtFOp::create(rewriter, op.getLoc(), emit.f32, number));
+    });
+    rewriter.replaceOpWithMultiple(op, {results});
+    return success();
+  }
+};
+
+class WritePattern final : public TilePattern<WriteOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(WriteOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    auto type = cast<MemRefType>(op.getDestination().getType());
+    GlobalBox box(emit, type, adaptor.getDestination(),
+                  getIndices(adaptor.getIndices()));
+    size_t number = 0;
+    forEachNumber(emit, op.getValue().getType(), [&](Value row, Value column) {
+      auto [address, inside] = box.at(row, column);
+      Value value = adaptor.getValue()[number++];
+      if (type.getElementType().isF32()) {
+        emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
+                      "@p st.global.f32 [$0], $1; }",
+                      "l,f,r", {address, value, inside});
+        return;
+      }
+      Value half = arith::TruncFOp::create(rewriter, op.getLoc(),
+                                           type.getElementType(), value);
+      half = LLVM::BitcastOp::create(rewriter, op.getLoc(),
+                                     rewriter.getI16Type(), half);
+      emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
+                    "@p st.global.b16 [$0], $1; }",
+                    "l,h,r", {address, half, inside});
+    });
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+} // namespace
+
+void populateMemoryPatterns(TypeConverter &converter, const KernelPlan &plan,
+                            RewritePatternSet &patterns) {
+  patterns.add<LoadFragmentPattern, StoreFragmentPattern, ReadPattern,
+               WritePattern>(converter, patterns.getContext(), plan);
+}
+
+} // namespace transmamba::tile

@@ -1,0 +1,509 @@
+//===- Structure.cpp - Kernels, roles and scalars -------------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
+#include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
+
+using namespace mlir;
+
+namespace transmamba::tile {
+
+/// Named barriers of the hardware; 0 is that of the whole block.
+enum BarrierId {
+  kConsumersBarrier = 1,
+  kWarpgroupBarrier = 2,
+  kTurnBarrier = 5
+};
+
+static constexpr llvm::StringLiteral kSharedName = "tile_shared";
+
+//===----------------------------------------------------------------------===//
+// Parameters
+//===----------------------------------------------------------------------===//
+
+static DictionaryAttr describe(Builder &builder, const Parameter &parameter) {
+  SmallVector<NamedAttribute> entries;
+  auto set = [&](StringRef name, Attribute value) {
+    entries.push_back(builder.getNamedAttr(name, value));
+  };
+  constexpr StringRef names[] = {"map", "pointer", "size", "scalar"};
+  set("kind", builder.getStringAttr(names[parameter.kind]));
+  set("argument", builder.getI64IntegerAttr(parameter.argument));
+  if (parameter.kind == Parameter::Size)
+    set("dim", builder.getI64IntegerAttr(parameter.dim));
+  if (parameter.kind == Parameter::Map) {
+    SharedType box = parameter.tile;
+    set("box", builder.getI64ArrayAttr({box.getColumns(), box.getRows()}));
+    set("swizzle", builder.getI64IntegerAttr(
+                       box.isSwizzled() ? box.getPanelRowBytes() : 0));
+  }
+  return builder.getDictionaryAttr(entries);
+}
+
+/// A tensor map is 128 bytes that the launch copies to constant memory.
+static void addTensorMapAttributes(LLVM::LLVMFuncOp function, unsigned number) {
+  Builder builder(function.getContext());
+  Type bytes = LLVM::LLVMArrayType::get(builder.getI64Type(), 16);
+  function.setArgAttr(number, LLVM::LLVMDialect::getByValAttrName(),
+                      TypeAttr::get(bytes));
+  function.setArgAttr(number, LLVM::LLVMDialect::getAlignAttrName(),
+                      builder.getI64IntegerAttr(64));
+  function.setArgAttr(number, NVVM::NVVMDialect::getGridConstantAttrName(),
+                      builder.getUnitAttr());
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class KernelPattern final : public TilePattern<KernelOp> {
+public:
+  using TilePattern::TilePattern;
+
+  // tile.kernel @k(...) { shared; producer { A }; consumers { B } } ->
+  // llvm.func @k(...) { barriers; if warpgroup == 0 { A } else { B } }
+  LogicalResult
+  matchAndRewrite(KernelOp kernel, Adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    ArrayRef<Parameter> parameters = plan.parameters.at(kernel);
+    LLVM::LLVMFuncOp function = createFunction(kernel, parameters, rewriter);
+
+    // The roles' bodies first: the conversion of the entry block is the last
+    // that is done with the original.
+    Block *entry = &kernel.getBody().front();
+    ProducerOp producer = kernel.getProducer();
+    ConsumersOp consumers = kernel.getConsumers();
+
+    TypeConverter::SignatureConversion signature(entry->getNumArguments());
+    addInputs(kernel, parameters, signature);
+    rewriter.inlineRegionBefore(kernel.getBody(), function.getBody(),
+                                function.getBody().end());
+    entry = rewriter.applySignatureConversion(&function.getBody().front(),
+                                              signature, getTypeConverter());
+
+    rewriter.setInsertionPoint(consumers);
+    bool takesTurns = false;
+    consumers.walk([&](TurnWaitOp) { takesTurns = true; });
+    emitRoles(producer, consumers, takesTurns, rewriter);
+    rewriter.setInsertionPointToStart(entry);
+    emitBarriers(kernel, function, bool(producer), consumers.getCount(),
+                 rewriter);
+    rewriter.setInsertionPointToEnd(entry);
+    Operation *end = entry->getTerminator();
+    LLVM::ReturnOp::create(rewriter, end->getLoc(), ValueRange());
+    rewriter.eraseOp(end);
+    rewriter.eraseOp(kernel);
+    return success();
+  }
+
+private:
+  LLVM::LLVMFuncOp createFunction(KernelOp kernel,
+                                  ArrayRef<Parameter> parameters,
+                                  ConversionPatternRewriter &rewriter) const;
+  void addInputs(KernelOp kernel, ArrayRef<Parameter> parameters,
+                 TypeConverter::SignatureConversion &signature) const;
+  void emitBarriers(KernelOp kernel, LLVM::LLVMFuncOp function,
+                    bool hasProducer, int64_t warpgroups,
+                    ConversionPatternRewriter &rewriter) const;
+  void emitRoles(ProducerOp producer, ConsumersOp consumers, bool takesTurns,
+                 ConversionPatternRewriter &rewriter) const;
+};
+
+} // namespace
+
+static Type getParameterType(KernelOp kernel, const Parameter &parameter) {
+  MLIRContext *context = kernel.getContext();
+  switch (parameter.kind) {
+  case Parameter::Map:
+    return LLVM::LLVMPointerType::get(context);
+  case Parameter::Pointer:
+    return LLVM::LLVMPointerType::get(context, 1);
+  case Parameter::Size:
+    return IntegerType::get(context, 64);
+  case Parameter::Scalar:
+    break;
+  }
+  // Little-endian: the low half of the i64 that is handed over.
+  Type type = kernel.getArgumentTypes()[parameter.argument];
+  return type.isIndex() ? Type(IntegerType::get(context, 32)) : type;
+}
+
+LLVM::LLVMFuncOp
+KernelPattern::createFunction(KernelOp kernel, ArrayRef<Parameter> parameters,
+                              ConversionPatternRewriter &rewriter) const {
+  SmallVector<Type> types;
+  SmallVector<Attribute> descriptions;
+  for (const Parameter &parameter : parameters) {
+    types.push_back(getParameterType(kernel, parameter));
+    descriptions.push_back(describe(rewriter, parameter));
+  }
+  rewriter.setInsertionPoint(kernel);
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(rewriter.getContext()), types);
+  auto function = LLVM::LLVMFuncOp::create(rewriter, kernel.getLoc(),
+                                           kernel.getSymName(), type);
+  int32_t threads = kernel.getThreads();
+  function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
+                    rewriter.getUnitAttr());
+  function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                    rewriter.getUnitAttr());
+  function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
+                    rewriter.getDenseI32ArrayAttr({threads, 1, 1}));
+  // setmaxnreg is ignored without it.
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                    rewriter.getI32IntegerAttr(1));
+  function->setAttr(kDynamicSharedMemoryAttrName,
+                    rewriter.getI64IntegerAttr(plan.sharedBytes.at(kernel)));
+  function->setAttr(kTileParametersAttrName,
+                    rewriter.getArrayAttr(descriptions));
+  for (auto [number, parameter] : llvm::enumerate(parameters))
+    if (parameter.kind == Parameter::Map)
+      addTensorMapAttributes(function, number);
+  return function;
+}
+
+/// The parameters of an argument follow one another; maps belong to none.
+void KernelPattern::addInputs(
+    KernelOp kernel, ArrayRef<Parameter> parameters,
+    TypeConverter::SignatureConversion &signature) const {
+  SmallVector<SmallVector<Type>> types(kernel.getNumArguments());
+  SmallVector<Type> maps;
+  for (const Parameter &parameter : parameters) {
+    Type type = getParameterType(kernel, parameter);
+    if (parameter.kind == Parameter::Map)
+      maps.push_back(type);
+    else
+      types[parameter.argument].push_back(type);
+  }
+  for (auto [number, list] : llvm::enumerate(types))
+    signature.addInputs(number, list);
+  signature.addInputs(maps);
+}
+
+static Value getSharedBase(Emitter &emit, LLVM::LLVMFuncOp function) {
+  auto module = function->getParentOfType<gpu::GPUModuleOp>();
+  auto global = module.lookupSymbol<LLVM::GlobalOp>(kSharedName);
+  if (!global) {
+    OpBuilder::InsertionGuard guard(emit.builder);
+    emit.builder.setInsertionPointToStart(module.getBody());
+    auto type = LLVM::LLVMArrayType::get(emit.builder.getI8Type(), 0);
+    global = LLVM::GlobalOp::create(
+        emit.builder, emit.loc, type, /*isConstant=*/false,
+        LLVM::Linkage::External, kSharedName, Attribute(), kTileAlignment, 3);
+  }
+  auto pointer = LLVM::LLVMPointerType::get(emit.builder.getContext(), 3);
+  Value address =
+      LLVM::AddressOfOp::create(emit.builder, emit.loc, pointer, kSharedName);
+  return LLVM::PtrToIntOp::create(emit.builder, emit.loc, emit.i32, address);
+}
+
+void KernelPattern::emitBarriers(KernelOp kernel, LLVM::LLVMFuncOp function,
+                                 bool hasProducer, int64_t warpgroups,
+                                 ConversionPatternRewriter &rewriter) const {
+  Emitter emit(rewriter, kernel.getLoc());
+  Value base = getSharedBase(emit, function);
+  auto only =
+      scf::IfOp::create(rewriter, emit.loc, emit.equal(emit.threadId(), 0));
+  {
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPointToStart(only.thenBlock());
+    for (Operation &op : function.getBody().front()) {
+      auto entry = plan.rings.find(&op);
+      if (entry == plan.rings.end())
+        continue;
+      const RingPlan &ring = entry->second;
+      int64_t frees = warpgroups * (ring.releasedByWarps ? 4 : 1);
+      int64_t stages = cast<RingOp>(op).getType().getStages();
+      for (int64_t i = 0; i < stages; ++i)
+        for (int64_t empty : {0, 1}) {
+          Value address =
+              emit.add(base, ring.barriers + kBarrierBytes * i + 8 * empty);
+          NVVM::MBarrierInitOp::create(
+              rewriter, emit.loc, emit.sharedPointer(address),
+              emit.constant(empty ? frees : 1), Value());
+        }
+    }
+    NVVM::FenceMbarrierInitOp::create(rewriter, emit.loc);
+  }
+  NVVM::Barrier0Op::create(rewriter, emit.loc);
+}
+
+/// Moves the operations of a role, without its terminator, before `before`.
+static void moveBody(Block &role, ValueRange arguments, Operation *before,
+                     ConversionPatternRewriter &rewriter) {
+  rewriter.eraseOp(role.getTerminator());
+  rewriter.inlineBlockBefore(&role, before, arguments);
+}
+
+/// The last warpgroup gives the first its first turn.
+static void openTurns(Emitter &emit, Value warpgroup, int64_t count) {
+  if (count < 2)
+    return;
+  Value last = arith::ExtUIOp::create(emit.builder, emit.loc, emit.i32,
+                                      emit.equal(warpgroup, count - 1));
+  emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; @p bar.arrive $0, $1; }",
+                "r,r,r",
+                {emit.constant(kTurnBarrier),
+                 emit.constant(2 * kWarpgroupThreads), last});
+}
+
+void KernelPattern::emitRoles(ProducerOp producer, ConsumersOp consumers,
+                              bool takesTurns,
+                              ConversionPatternRewriter &rewriter) const {
+  Emitter emit(rewriter, consumers.getLoc());
+  Value index = emit.warpgroup(bool(producer));
+  TypeConverter::SignatureConversion signature(1);
+  signature.addInputs(0, index.getType());
+  Block *body = rewriter.applySignatureConversion(
+      &consumers.getBody().front(), signature, getTypeConverter());
+  int64_t count = consumers.getCount();
+  if (!producer) {
+    if (takesTurns)
+      openTurns(emit, index, count);
+    moveBody(*body, index, consumers, rewriter);
+    rewriter.eraseOp(consumers);
+    return;
+  }
+  auto setRegisters = [&](int64_t count, NVVM::SetMaxRegisterAction action) {
+    NVVM::SetMaxRegisterOp::create(rewriter, emit.loc, count, action);
+  };
+  Value loads = emit.equal(emit.shiftRight(emit.warp(), 2), 0);
+  auto roles = scf::IfOp::create(rewriter, emit.loc, loads, /*withElse=*/true);
+
+  rewriter.setInsertionPointToStart(roles.thenBlock());
+  setRegisters(producer.getRegisters(), NVVM::SetMaxRegisterAction::decrease);
+  auto warp = scf::IfOp::create(rewriter, emit.loc, emit.equal(emit.warp(), 0));
+  rewriter.setInsertionPointToStart(warp.thenBlock());
+  Value elected =
+      NVVM::ElectSyncOp::create(rewriter, emit.loc, emit.i1, Value());
+  auto thread = scf::IfOp::create(rewriter, emit.loc, elected);
+  moveBody(producer.getBody().front(), {}, thread.thenBlock()->getTerminator(),
+           rewriter);
+
+  rewriter.setInsertionPointToStart(roles.elseBlock());
+  setRegisters(consumers.getRegisters(), NVVM::SetMaxRegisterAction::increase);
+  if (takesTurns)
+    openTurns(emit, index, count);
+  moveBody(*body, index,
+           roles.elseBlock()->getTerminator(), rewriter);
+  rewriter.eraseOp(producer);
+  rewriter.eraseOp(consumers);
+}
+
+//===----------------------------------------------------------------------===//
+// The grid, barriers and turns
+//===----------------------------------------------------------------------===//
+
+template <typename X, typename Y, typename Z>
+static Value readGrid(Emitter &emit, Dimension dimension) {
+  switch (dimension) {
+  case Dimension::x:
+    return X::create(emit.builder, emit.loc, emit.i32);
+  case Dimension::y:
+    return Y::create(emit.builder, emit.loc, emit.i32);
+  case Dimension::z:
+    break;
+  }
+  return Z::create(emit.builder, emit.loc, emit.i32);
+}
+
+namespace {
+
+class BlockIdPattern final : public TilePattern<BlockIdOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(BlockIdOp op, Adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    rewriter.replaceOp(
+        op, readGrid<NVVM::BlockIdXOp, NVVM::BlockIdYOp, NVVM::BlockIdZOp>(
+                emit, op.getDimension()));
+    return success();
+  }
+};
+
+class GridDimPattern final : public TilePattern<GridDimOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(GridDimOp op, Adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    rewriter.replaceOp(
+        op, readGrid<NVVM::GridDimXOp, NVVM::GridDimYOp, NVVM::GridDimZOp>(
+                emit, op.getDimension()));
+    return success();
+  }
+};
+
+} // namespace
+
+namespace {
+
+class BarrierPattern final : public TilePattern<BarrierOp> {
+public:
+  using TilePattern::TilePattern;
+
+  // What threads wrote must be visible to the matrix units and the copy engine,
+  // which read through another proxy.
+  LogicalResult
+  matchAndRewrite(BarrierOp op, Adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    emitWarpgroupFence(emit);
+    bool all = op.getConsumers();
+    Value id = all ? emit.constant(kConsumersBarrier)
+                   : emit.add(emit.warpgroup(plan.warpgroups.at(op).producer),
+                              kWarpgroupBarrier);
+    int64_t threads =
+        kWarpgroupThreads * (all ? plan.warpgroups.at(op).consumers : 1);
+    emit.assembly("bar.sync $0, $1;", "r,r", {id, emit.constant(threads)});
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  static void emitWarpgroupFence(Emitter &emit) {
+    emit.assembly("fence.proxy.async.shared::cta;", "", {});
+  }
+};
+
+class TurnWaitPattern final : public TilePattern<TurnWaitOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(TurnWaitOp op, Adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    if (plan.warpgroups.at(op).consumers > 1) {
+      Value id = emit.add(emit.warpgroup(plan.warpgroups.at(op).producer),
+                          kTurnBarrier);
+      emit.assembly("bar.sync $0, $1;", "r,r",
+                    {id, emit.constant(2 * kWarpgroupThreads)});
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+class TurnPassPattern final : public TilePattern<TurnPassOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(TurnPassOp op, Adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    int64_t count = plan.warpgroups.at(op).consumers;
+    if (count > 1) {
+      Value next = emit.add(emit.warpgroup(plan.warpgroups.at(op).producer), 1);
+      next = emit.select(emit.equal(next, count), emit.constant(0), next);
+      emit.assembly(
+          "bar.arrive $0, $1;", "r,r",
+          {emit.add(next, kTurnBarrier), emit.constant(2 * kWarpgroupThreads)});
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Scalars
+//===----------------------------------------------------------------------===//
+
+/// Arithmetic on indices is arithmetic on i32.
+class IndexArithmeticPattern final : public ConversionPattern {
+public:
+  IndexArithmeticPattern(const TypeConverter &converter, MLIRContext *context)
+      : ConversionPattern(converter, MatchAnyOpTypeTag(), /*benefit=*/1,
+                          context) {}
+
+  LogicalResult
+  matchAndRewrite(Operation *op, ArrayRef<Value> operands,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!isa<arith::ArithDialect>(op->getDialect()) ||
+        op->getNumResults() != 1 || op->getNumRegions() != 0)
+      return rewriter.notifyMatchFailure(op, "is not scalar arithmetic");
+    Type type = getTypeConverter()->convertType(op->getResult(0).getType());
+    if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op)) {
+      replaceCast(op, operands.front(), type, rewriter);
+      return success();
+    }
+    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      auto value = dyn_cast<IntegerAttr>(constant.getValue());
+      if (!value || !value.getValue().isSignedIntN(32))
+        return rewriter.notifyMatchFailure(op, "does not fit in 32 bits");
+      rewriter.replaceOpWithNewOp<arith::ConstantIntOp>(
+          op, type, value.getValue().getSExtValue());
+      return success();
+    }
+    OperationState state(op->getLoc(), op->getName(), operands, type,
+                         op->getAttrs());
+    rewriter.replaceOp(op, rewriter.create(state)->getResults());
+    return success();
+  }
+
+private:
+  static void replaceCast(Operation *op, Value value, Type type,
+                          ConversionPatternRewriter &rewriter) {
+    unsigned from = value.getType().getIntOrFloatBitWidth();
+    unsigned to = type.getIntOrFloatBitWidth();
+    if (from == to)
+      rewriter.replaceOp(op, value);
+    else if (from > to)
+      rewriter.replaceOpWithNewOp<arith::TruncIOp>(op, type, value);
+    else if (isa<arith::IndexCastOp>(op))
+      rewriter.replaceOpWithNewOp<arith::ExtSIOp>(op, type, value);
+    else
+      rewriter.replaceOpWithNewOp<arith::ExtUIOp>(op, type, value);
+  }
+};
+
+class DimPattern final : public OpConversionPattern<memref::DimOp> {
+public:
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(memref::DimOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto type = dyn_cast<MemRefType>(op.getSource().getType());
+    std::optional<int64_t> dim = op.getConstantIndex();
+    if (!type || !dim || *dim < 0 || *dim >= type.getRank())
+      return rewriter.notifyMatchFailure(op, "is not a known dimension");
+    Emitter emit(rewriter, op.getLoc());
+    if (!type.isDynamicDim(*dim)) {
+      rewriter.replaceOp(op, emit.constant(type.getDimSize(*dim)));
+      return success();
+    }
+    Value size = adaptor.getSource()[1 + type.getDynamicDimIndex(*dim)];
+    rewriter.replaceOpWithNewOp<arith::TruncIOp>(op, emit.i32, size);
+    return success();
+  }
+};
+
+} // namespace
+
+void populateStructurePatterns(TypeConverter &converter, const KernelPlan &plan,
+                               RewritePatternSet &patterns) {
+  MLIRContext *context = patterns.getContext();
+  patterns.add<KernelPattern, BlockIdPattern, GridDimPattern, BarrierPattern,
+               TurnWaitPattern, TurnPassPattern>(converter, context, plan);
+  patterns.add<IndexArithmeticPattern, DimPattern>(converter, context);
+}
+
+} // namespace transmamba::tile
