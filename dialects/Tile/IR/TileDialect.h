@@ -20,11 +20,16 @@
 namespace transmamba::tile {
 
 /// What a multiprocessor has, in the targets that the dialect is for.
-inline constexpr int64_t kMaxSharedBytes = 227 * 1024;
+inline constexpr int64_t kMultiprocessorSharedBytes = 228 * 1024;
+/// What the system takes of it for each block.
+inline constexpr int64_t kBlockSharedBytes = 1024;
 inline constexpr int64_t kRegisterFile = 65536;
 inline constexpr int64_t kWarpgroupThreads = 128;
 /// Swizzled tiles repeat every 1024 bytes, so each starts at a multiple of it.
 inline constexpr int64_t kTileAlignment = 1024;
+
+/// The barriers of a tile of a ring are two words: full, empty.
+inline constexpr int64_t kBarrierBytes = 16;
 
 } // namespace transmamba::tile
 

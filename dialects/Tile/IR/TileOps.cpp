@@ -50,10 +50,11 @@ void KernelOp::print(OpAsmPrinter &printer) {
   function_interface_impl::printFunctionSignature(
       printer, function, getFunctionType().getInputs(), /*isVariadic=*/false,
       getFunctionType().getResults());
-  function_interface_impl::printFunctionAttributes(printer, *this,
-                                                   {getFunctionTypeAttrName(),
-                                                    getArgAttrsAttrName(),
-                                                    getResAttrsAttrName()});
+  SmallVector<StringRef> elided{getFunctionTypeAttrName(),
+                                getArgAttrsAttrName(), getResAttrsAttrName()};
+  if (getOccupancy() == 1)
+    elided.push_back(getOccupancyAttrName());
+  function_interface_impl::printFunctionAttributes(printer, *this, elided);
   printer << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false,
                       /*printBlockTerminators=*/false);
@@ -87,6 +88,8 @@ int64_t KernelOp::getSharedBytes() {
       continue;
     }
     bytes += stages * llvm::alignTo(tile.getSizeInBytes(), kTileAlignment);
+    if (isa<RingOp>(op))
+      bytes += stages * kBarrierBytes;
   }
   return bytes;
 }
@@ -134,7 +137,9 @@ static Type getElementType(Type type) {
     return fragment.getElementType();
   if (auto rows = dyn_cast<RowsType>(type))
     return rows.getElementType();
-  return cast<ColumnsType>(type).getElementType();
+  if (auto columns = dyn_cast<ColumnsType>(type))
+    return columns.getElementType();
+  return cast<VecType>(type).getElementType();
 }
 
 // map ::= `tile.map` `(` (arg `=` operand),* `)` (`[` row `,` column `]`)?
@@ -168,8 +173,9 @@ ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
   if (parser.resolveOperands(operands, type.getInputs(), loc, result.operands))
     return failure();
   for (auto [argument, input] : llvm::zip(arguments, type.getInputs())) {
-    if (!isa<FragmentType, RowsType, ColumnsType>(input))
-      return parser.emitError(loc, "operands are fragments, rows or columns");
+    if (!isa<FragmentType, RowsType, ColumnsType, VecType>(input))
+      return parser.emitError(
+          loc, "operands are fragments, rows, columns or vectors");
     argument.type = getElementType(input);
   }
   // Positions that have no name are there nevertheless.

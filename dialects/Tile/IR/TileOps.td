@@ -31,7 +31,8 @@ def Tile_Tensor : Type<And<[
     "a memref of rank 2 or more", "::mlir::MemRefType">;
 /// A value of a warpgroup's registers, element by element.
 def Tile_Distributed
-    : AnyTypeOf<[Tile_FragmentType, Tile_RowsType, Tile_ColumnsType]>;
+    : AnyTypeOf<[Tile_FragmentType, Tile_RowsType, Tile_ColumnsType,
+                 Tile_VecType]>;
 
 //===----------------------------------------------------------------------===//
 // Structure
@@ -51,8 +52,10 @@ def Tile_KernelOp : Tile_Op<"kernel", [FunctionOpInterface, IsolatedFromAbove]> 
 
     Constraints: (K1) arguments are memrefs with identity layout, `index` or
     `f32`, and there is no result; (K2) one `tile.consumers`, one `tile.producer`
-    at most; (K3) threads times registers fit in the register file of a
-    multiprocessor (65536); (K4) shared memory fits in a block's 227 KB.
+    at most; (K3) the registers of all threads of the `occupancy` blocks that
+    share a multiprocessor (one, where it is not given) fit in its 65536; (K4) so
+    does their shared memory in its 228 KB, of which a block costs 1 KB more than
+    it has.
 
     ```mlir
     tile.kernel @copy(%in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
@@ -76,7 +79,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [FunctionOpInterface, IsolatedFromAbove]> 
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
                        OptionalAttr<DictArrayAttr>:$arg_attrs,
-                       OptionalAttr<DictArrayAttr>:$res_attrs);
+                       OptionalAttr<DictArrayAttr>:$res_attrs,
+                       DefaultValuedAttr<I32Attr, "1">:$occupancy);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
@@ -95,7 +99,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [FunctionOpInterface, IsolatedFromAbove]> 
     ConsumersOp getConsumers();
     /// Threads of a block: a warpgroup for the producer, and the consumers'.
     int64_t getThreads();
-    /// Bytes of shared memory of rings and tiles, each aligned to 1024.
+    /// Bytes of shared memory: rings and tiles, each aligned to 1024, and the
+    /// barriers of rings.
     int64_t getSharedBytes();
   }];
 }
@@ -384,13 +389,14 @@ def Tile_MapOp : Tile_Op<"map", [
   let description = [{
     The body sees one element of each operand, the row and the column (of the
     fragment), and every scalar from around. A number of a row is the same for all
-    its columns, one of a column for all its rows.
+    its columns, one of a column for all its rows. An operand fragment may be read
+    too: its elements lie where those of an accumulator of its shape do.
 
     Constraints: (E2) shapes agree: fragments have the shape of the result, rows
     its rows, columns its columns; (E3) the body holds scalar arithmetic only and
     its arguments have the types of elements; (E4) the body yields an element of
     the result; (E5) a result of rows takes rows, one of columns takes columns,
-    and a partial sum makes partial sums only.
+    one of a `vec` such vectors, and a partial sum makes partial sums only.
 
     ```mlir
     %p = tile.map (%x = %s, %top = %m) [%row, %column] : (!tile.frag<64x128xf32>, !tile.rows<64xf32>) -> !tile.frag<64x128xf32> {
@@ -459,6 +465,50 @@ def Tile_CastOp : Tile_Op<"cast", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_ScaleColumnsOp : Tile_Op<"scale_columns", [
+    Pure, AllTypesMatch<["source", "result"]>]> {
+  let summary = "multiply the columns of an operand";
+  let description = [{
+    In the type of the operand: the factors are rounded to it, and the products.
+
+    Constraints: (E2) a factor for each column; (E9) the fragment is an operand.
+  }];
+  let arguments = (ins Tile_FragmentType:$source, Tile_ColumnsType:$factors);
+  let results = (outs Tile_FragmentType:$result);
+  let assemblyFormat = "$source `by` $factors attr-dict `:` type($source) `,` type($factors)";
+  let hasVerifier = 1;
+}
+
+def Tile_PrefixSumOp : Tile_Op<"prefix_sum", [
+    Pure, AllTypesMatch<["source", "result"]>]> {
+  let summary = "sums of all numbers up to each, that one included";
+  let arguments = (ins Tile_VecType:$source);
+  let results = (outs Tile_VecType:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source)";
+}
+
+def Tile_SpreadOp : Tile_Op<"spread", [Pure]> {
+  let summary = "numbers of tokens as numbers of rows or columns";
+  let description = [{
+    Constraints: (E2) as many as the vector has.
+  }];
+  let arguments = (ins Tile_VecType:$source);
+  let results = (outs AnyTypeOf<[Tile_RowsType, Tile_ColumnsType]>:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_ElementOp : Tile_Op<"element", [Pure]> {
+  let summary = "one number of a vector";
+  let description = [{
+    Constraints: (E10) the vector has such a number.
+  }];
+  let arguments = (ins Tile_VecType:$source, I32Attr:$position);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$source `[` $position `]` attr-dict `:` type($source)";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Registers from and to memory
 //===----------------------------------------------------------------------===//
@@ -466,8 +516,13 @@ def Tile_CastOp : Tile_Op<"cast", [Pure]> {
 def Tile_LoadFragmentOp : Tile_Op<"load_fragment"> {
   let summary = "a tile, or its transpose, as the left operand of a multiplication";
   let description = [{
-    Constraints: (F1) the shape of the tile, or its transpose; (F2) same type of
-    elements, and the result is an operand; (M6) the tile is swizzled.
+    A warpgroup multiplies 64 rows at a time. Where the tile (or its transpose)
+    has another number of rows, the fragment has more: the rest holds copies of
+    rows, which no operation writes to memory.
+
+    Constraints: (F1) the shape of the tile, or its transpose, rows rounded up to
+    a multiple of 64; (F2) same type of elements, and the result is an operand;
+    (F6) the tile has a multiple of 16 rows; (M6) it is swizzled.
   }];
   let arguments = (ins Arg<Tile_SharedType, "", [MemRead]>:$tile,
                        UnitAttr:$transpose);
@@ -479,11 +534,12 @@ def Tile_LoadFragmentOp : Tile_Op<"load_fragment"> {
 def Tile_StoreFragmentOp : Tile_Op<"store_fragment"> {
   let summary = "write a fragment to a tile";
   let description = [{
-    Rounds to nearest even where the tile holds 16-bit floats. A `tile.barrier`
-    comes before others read it; `tile.store` brings its own.
+    Rounds to nearest even. Rows that the tile does not have are dropped. A
+    `tile.barrier` comes before others read it; `tile.store` brings its own.
 
-    Constraints: (F1) the same shape; (F3) the fragment is an accumulator; (M6)
-    the tile is swizzled.
+    Constraints: (F1) the shape of the tile, rows rounded up to a multiple of 64;
+    (F3) the fragment is an accumulator; (F6) the tile has a multiple of 16 rows;
+    (M6) it is swizzled.
   }];
   let arguments = (ins Tile_FragmentType:$source,
                        Arg<Tile_SharedType, "", [MemWrite]>:$tile);
@@ -494,8 +550,8 @@ def Tile_StoreFragmentOp : Tile_Op<"store_fragment"> {
 def Tile_ReadOp : Tile_Op<"read"> {
   let summary = "read global memory to registers";
   let description = [{
-    A fragment reads the box at `indices`; rows read down the last-but-one
-    dimension, columns along the last one. Beyond the bounds there are zeros.
+    A fragment reads the box at `indices`; rows and vectors read down the
+    last-but-one dimension, columns along the last one. Beyond the bounds there are zeros.
 
     Constraints: (D1) one index for each dimension of the tensor; (F4) elements of
     f32, bf16 or f16.

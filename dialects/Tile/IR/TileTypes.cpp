@@ -117,6 +117,15 @@ LogicalResult ColumnsType::verify(EmitError emitError, int64_t size,
   return verifyVector(emitError, size, 8, "(T8)", elementType);
 }
 
+LogicalResult VecType::verify(EmitError emitError, int64_t size,
+                              Type elementType) {
+  if (size != 32 && size != 64 && size != 128)
+    return emitError() << "(T9) the size is 32, 64 or 128, not " << size;
+  if (!elementType.isF32())
+    return emitError() << "(T7) holds f32, not " << elementType;
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Layout
 //===----------------------------------------------------------------------===//
@@ -265,17 +274,29 @@ void RowsType::print(AsmPrinter &printer) const {
   printer << (getPartial() ? ", partial>" : ">");
 }
 
-Type ColumnsType::parse(AsmParser &parser) {
+template <typename T> static Type parsePlainVector(AsmParser &parser) {
   SMLoc loc = parser.getCurrentLocation();
   int64_t size;
   Type elementType;
   if (parseVector(parser, size, elementType) || parser.parseGreater())
     return {};
-  return parser.getChecked<ColumnsType>(loc, parser.getContext(), size,
-                                        elementType);
+  return parser.getChecked<T>(loc, parser.getContext(), size, elementType);
+}
+
+Type ColumnsType::parse(AsmParser &parser) {
+  return parsePlainVector<ColumnsType>(parser);
 }
 
 void ColumnsType::print(AsmPrinter &printer) const {
+  printMatrix(printer, getSize(), getElementType());
+  printer << '>';
+}
+
+Type VecType::parse(AsmParser &parser) {
+  return parsePlainVector<VecType>(parser);
+}
+
+void VecType::print(AsmPrinter &printer) const {
   printMatrix(printer, getSize(), getElementType());
   printer << '>';
 }

@@ -139,4 +139,16 @@ def Tile_ColumnsType : Tile_VectorType<"Columns", "cols"> {
   let parameters = (ins "int64_t":$size, "::mlir::Type":$elementType);
 }
 
+def Tile_VecType : Tile_VectorType<"Vec", "vec"> {
+  let summary = "Numbers of consecutive tokens, which every warp holds whole";
+  let description = [{
+    `!tile.vec<64xf32>`: a lane holds `size / 32` consecutive ones. What is
+    computed along the sequence, such as the decay from one token to another, is
+    computed here and then spread over the rows or columns of a fragment.
+
+    Constraints: (T9) the size is 32, 64 or 128; (T7) f32.
+  }];
+  let parameters = (ins "int64_t":$size, "::mlir::Type":$elementType);
+}
+
 #endif // TRANSMAMBA_TILE_IR_TILETYPES

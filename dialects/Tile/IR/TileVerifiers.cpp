@@ -45,13 +45,18 @@ LogicalResult KernelOp::verifyRegions() {
       (*consumers.begin()).getCount() * (*consumers.begin()).getRegisters();
   if (ProducerOp producer = getProducer())
     registers += producer.getRegisters();
-  if (registers * kWarpgroupThreads > kRegisterFile)
-    return emitOpError("(K3) needs ") << registers * kWarpgroupThreads
-                                      << " registers of " << kRegisterFile;
-  if (getSharedBytes() > kMaxSharedBytes)
-    return emitOpError("(K4) needs ")
-           << getSharedBytes() << " bytes of shared memory of "
-           << kMaxSharedBytes;
+  int64_t blocks = getOccupancy();
+  if (blocks < 1 || blocks > 8)
+    return emitOpError("(K3) 1 to 8 blocks share a multiprocessor, not ")
+           << blocks;
+  registers *= blocks * kWarpgroupThreads;
+  if (registers > kRegisterFile)
+    return emitOpError("(K3) needs ")
+           << registers << " registers of " << kRegisterFile;
+  int64_t bytes = blocks * (getSharedBytes() + kBlockSharedBytes);
+  if (bytes > kMultiprocessorSharedBytes)
+    return emitOpError("(K4) needs ") << bytes << " bytes of shared memory of "
+                                      << kMultiprocessorSharedBytes;
   return success();
 }
 
@@ -78,8 +83,7 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
       symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!kernel)
     return emitOpError("(L1) ") << getKernelAttr() << " is not a tile.kernel";
-  if (TypeRange(getInputs()) !=
-      TypeRange(kernel.getArgumentTypes()))
+  if (TypeRange(getInputs()) != TypeRange(kernel.getArgumentTypes()))
     return emitOpError(
                "(L2) operands do not have the types of the arguments of ")
            << getKernelAttr();
@@ -234,7 +238,9 @@ static Type getElement(Type type) {
     return fragment.getElementType();
   if (auto rows = dyn_cast<RowsType>(type))
     return rows.getElementType();
-  return cast<ColumnsType>(type).getElementType();
+  if (auto columns = dyn_cast<ColumnsType>(type))
+    return columns.getElementType();
+  return cast<VecType>(type).getElementType();
 }
 
 static bool isPartial(Type type) {
@@ -249,34 +255,31 @@ LogicalResult FillOp::verify() {
   return success();
 }
 
+/// Whether a map to `result` may read elements of `input`.
+static bool fits(Type input, Type result) {
+  auto fragment = dyn_cast<FragmentType>(result);
+  if (!fragment) {
+    auto from = dyn_cast<RowsType>(input), to = dyn_cast<RowsType>(result);
+    return from && to ? from.getSize() == to.getSize() : input == result;
+  }
+  if (auto other = dyn_cast<FragmentType>(input))
+    return other.getShape() == fragment.getShape();
+  if (auto rows = dyn_cast<RowsType>(input))
+    return rows.getSize() == fragment.getRows();
+  auto columns = dyn_cast<ColumnsType>(input);
+  return columns && columns.getSize() == fragment.getColumns();
+}
+
 LogicalResult MapOp::verify() {
-  auto result = dyn_cast<FragmentType>(getType());
   bool partial = false;
   for (Type type : getInputs().getTypes()) {
     partial |= isPartial(type);
-    bool agrees = TypeSwitch<Type, bool>(type)
-                      .Case([&](FragmentType fragment) {
-                        return result &&
-                               fragment.getShape() == result.getShape() &&
-                               !fragment.getOperand();
-                      })
-                      .Case([&](RowsType rows) {
-                        if (result)
-                          return rows.getSize() == result.getRows();
-                        auto other = dyn_cast<RowsType>(getType());
-                        return other && rows.getSize() == other.getSize();
-                      })
-                      .Case([&](ColumnsType columns) {
-                        if (result)
-                          return columns.getSize() == result.getColumns();
-                        auto other = dyn_cast<ColumnsType>(getType());
-                        return other && columns.getSize() == other.getSize();
-                      });
-    if (!agrees)
+    if (!fits(type, getType()))
       return emitOpError("(E2) ") << type << " does not fit " << getType();
   }
+  auto result = dyn_cast<FragmentType>(getType());
   if (result && result.getOperand())
-    return emitOpError("(E2) an operand fragment is not computed with");
+    return emitOpError("(E2) an operand fragment is not computed");
   if (partial != isPartial(getType()))
     return emitOpError("(E5) a partial sum makes a partial sum, and only that");
   return success();
@@ -334,19 +337,58 @@ LogicalResult CastOp::verify() {
   return success();
 }
 
+LogicalResult ScaleColumnsOp::verify() {
+  FragmentType source = getSource().getType();
+  if (!source.getOperand())
+    return emitOpError("(E9) the fragment is an operand");
+  if (getFactors().getType().getSize() != source.getColumns())
+    return emitOpError("(E2) ")
+           << getFactors().getType() << " are not the columns of " << source;
+  return success();
+}
+
+LogicalResult SpreadOp::verify() {
+  auto rows = dyn_cast<RowsType>(getType());
+  int64_t size = rows ? rows.getSize() : cast<ColumnsType>(getType()).getSize();
+  if (size != getSource().getType().getSize() || (rows && rows.getPartial()))
+    return emitOpError("(E2) ")
+           << getSource().getType() << " does not make " << getType();
+  return success();
+}
+
+LogicalResult ElementOp::verify() {
+  if (getPosition() >= getSource().getType().getSize())
+    return emitOpError("(E10) ")
+           << getSource().getType() << " has no number " << getPosition();
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Registers from and to memory
 //===----------------------------------------------------------------------===//
 
+/// (F1), (F6): a fragment is a tile whose rows are rounded up.
+static LogicalResult verifyPaddedShape(Operation *op, FragmentType fragment,
+                                       Type tile, int64_t rows,
+                                       int64_t columns) {
+  if (rows % 16 != 0)
+    return op->emitOpError("(F6) ")
+           << tile << " has " << rows << " rows, not a multiple of 16";
+  if (fragment.getRows() != int64_t(llvm::alignTo(rows, 64)) ||
+      fragment.getColumns() != columns)
+    return op->emitOpError("(F1) ")
+           << fragment << " does not have the shape of " << tile;
+  return success();
+}
+
 LogicalResult LoadFragmentOp::verify() {
   SharedType tile = getTile().getType();
   FragmentType result = getType();
-  SmallVector<int64_t> shape(tile.getShape());
+  int64_t rows = tile.getRows(), columns = tile.getColumns();
   if (getTranspose())
-    std::swap(shape[0], shape[1]);
-  if (result.getShape() != ArrayRef(shape))
-    return emitOpError("(F1) ")
-           << result << " does not have the shape of " << tile;
+    std::swap(rows, columns);
+  if (failed(verifyPaddedShape(*this, result, tile, rows, columns)))
+    return failure();
   if (!result.getOperand() || result.getElementType() != tile.getElementType())
     return emitOpError("(F2) ")
            << result << " is not an operand of " << tile.getElementType();
@@ -358,9 +400,9 @@ LogicalResult LoadFragmentOp::verify() {
 LogicalResult StoreFragmentOp::verify() {
   SharedType tile = getTile().getType();
   FragmentType source = getSource().getType();
-  if (source.getShape() != tile.getShape())
-    return emitOpError("(F1) ")
-           << source << " does not have the shape of " << tile;
+  if (failed(verifyPaddedShape(*this, source, tile, tile.getRows(),
+                               tile.getColumns())))
+    return failure();
   if (source.getOperand())
     return emitOpError("(F3) the fragment is an accumulator");
   if (!tile.isSwizzled() || !isHalf(tile.getElementType()))

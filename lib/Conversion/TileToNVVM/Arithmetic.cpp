@@ -69,8 +69,8 @@ public:
       for (auto [input, values, argument] :
            llvm::zip(op.getInputs(), adaptor.getInputs(),
                      op.getBody().getArguments()))
-        mapping.map(argument, pick(input.getType(), values, block, column8,
-                                   secondRow, secondColumn));
+        mapping.map(argument, pick(emit, input.getType(), values, block,
+                                   column8, secondRow, secondColumn));
       if (row)
         mapping.map(op.getRow(), emit.add(row, 64 * block + 8 * secondRow));
       if (column)
@@ -91,9 +91,11 @@ public:
     } else if (auto rows = dyn_cast<RowsType>(op.getType())) {
       for (int64_t i = 0; i < rows.getSize() / 32; ++i)
         compute(i / 2, 0, i % 2, 0);
-    } else {
-      auto columns = cast<ColumnsType>(op.getType());
+    } else if (auto columns = dyn_cast<ColumnsType>(op.getType())) {
       for (int64_t i = 0; i < columns.getSize() / 4; ++i)
+        compute(0, i / 2, 0, i % 2);
+    } else {
+      for (int64_t i = 0; i < cast<VecType>(op.getType()).getSize() / 32; ++i)
         compute(0, i / 2, 0, i % 2);
     }
     rewriter.replaceOpWithMultiple(op, {results});
@@ -101,11 +103,16 @@ public:
   }
 
 private:
-  static Value pick(Type type, ValueRange values, int64_t block,
+  static Value pick(Emitter &emit, Type type, ValueRange values, int64_t block,
                     int64_t column8, int64_t secondRow, int64_t secondColumn) {
-    if (auto fragment = dyn_cast<FragmentType>(type))
-      return values[getRegister(fragment.getColumns(), block, column8,
-                                secondRow, secondColumn)];
+    if (auto fragment = dyn_cast<FragmentType>(type)) {
+      int64_t number = getRegister(fragment.getColumns(), block, column8,
+                                   secondRow, secondColumn);
+      return fragment.getOperand()
+                 ? emit.unpack(values[number / 2], secondColumn,
+                               fragment.getElementType())
+                 : values[number];
+    }
     if (isa<RowsType>(type))
       return values[2 * block + secondRow];
     return values[2 * column8 + secondColumn];
@@ -124,10 +131,11 @@ private:
     SmallVector<Value> operands;
     for (Value operand : op->getOperands())
       operands.push_back(lookup(operand, mapping, rewriter));
-    if (isa<math::Exp2Op>(op))
+    if (isa<math::Exp2Op, math::Log2Op>(op))
       return emit
-          .assembly("ex2.approx.ftz.f32 $0, $1;", "=f,f", operands, emit.f32,
-                    /*sideEffects=*/false)
+          .assembly(isa<math::Exp2Op>(op) ? "ex2.approx.ftz.f32 $0, $1;"
+                                          : "lg2.approx.ftz.f32 $0, $1;",
+                    "=f,f", operands, emit.f32, /*sideEffects=*/false)
           .front();
     // Constants of `index` and what is computed with them become i32.
     Type type = getTypeConverter()->convertType(op->getResult(0).getType());
@@ -227,13 +235,133 @@ public:
   }
 };
 
+class ScaleColumnsPattern final : public TilePattern<ScaleColumnsOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(ScaleColumnsOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    FragmentType type = op.getType();
+    StringRef text = type.getElementType().isBF16()
+                         ? "mul.rn.bf16x2 $0, $1, $2;"
+                         : "mul.rn.f16x2 $0, $1, $2;";
+    ValueRange factors = adaptor.getFactors();
+    SmallVector<Value> pairs;
+    for (size_t i = 0; i < factors.size(); i += 2)
+      pairs.push_back(
+          emit.pack(factors[i], factors[i + 1], type.getElementType()));
+    SmallVector<Value> results;
+    for (auto [number, source] : llvm::enumerate(adaptor.getSource())) {
+      // Pairs of rows r and r + 8, then those 8 columns on.
+      Value factor = pairs[number / 2 % pairs.size()];
+      results.push_back(emit.assembly(text, "=r,r,r", {source, factor},
+                                      emit.i32, /*sideEffects=*/false)[0]);
+    }
+    rewriter.replaceOpWithMultiple(op, {results});
+    return success();
+  }
+};
+
+/// Sums inside a lane, of the lanes before, and both.
+class PrefixSumPattern final : public TilePattern<PrefixSumOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(PrefixSumOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    SmallVector<Value> sums = llvm::to_vector(adaptor.getSource());
+    for (size_t i = 1; i < sums.size(); ++i)
+      sums[i] = combine(emit, Reduction::Sum, sums[i - 1], sums[i]);
+    Value total = sums.back();
+    for (int64_t distance = 1; distance < 32; distance *= 2) {
+      Value lower = emit.shuffleUp(total, distance);
+      Value reaches = arith::CmpIOp::create(
+          rewriter, op.getLoc(), arith::CmpIPredicate::uge, emit.lane(),
+          emit.constant(distance));
+      total = emit.select(reaches, combine(emit, Reduction::Sum, lower, total),
+                          total);
+    }
+    Value before = emit.shuffleUp(total, 1);
+    before =
+        emit.select(emit.equal(emit.lane(), 0), emit.constantF32(0.0), before);
+    for (Value &sum : sums)
+      sum = combine(emit, Reduction::Sum, before, sum);
+    rewriter.replaceOpWithMultiple(op, {sums});
+    return success();
+  }
+};
+
+class SpreadPattern final : public TilePattern<SpreadOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(SpreadOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    ValueRange source = adaptor.getSource();
+    int64_t perLane = source.size();
+    SmallVector<Value> results;
+    // Number n lies in lane n / perLane.
+    auto fetch = [&](Value number) {
+      Value lane = emit.shiftRight(number, llvm::Log2_64(perLane));
+      Value part = emit.mask(number, perLane - 1);
+      Value result = emit.shuffle(source[0], lane);
+      for (int64_t i = 1; i < perLane; ++i)
+        result = emit.select(emit.equal(part, i), emit.shuffle(source[i], lane),
+                             result);
+      return result;
+    };
+    if (auto rows = dyn_cast<RowsType>(op.getType())) {
+      Value row = emit.fragmentRow();
+      for (int64_t i = 0; i < rows.getSize() / 32; ++i)
+        results.push_back(fetch(emit.add(row, 64 * (i / 2) + 8 * (i % 2))));
+    } else {
+      int64_t count = cast<ColumnsType>(op.getType()).getSize() / 4;
+      Value column = emit.fragmentColumn();
+      for (int64_t i = 0; i < count; ++i) {
+        Value number = emit.add(column, 8 * (i / 2) + i % 2);
+        // An even number and the one after lie in one lane: no selection.
+        results.push_back(
+            perLane == 2
+                ? emit.shuffle(source[i % 2], emit.shiftRight(number, 1))
+                : fetch(number));
+      }
+    }
+    rewriter.replaceOpWithMultiple(op, {results});
+    return success();
+  }
+};
+
+class ElementPattern final : public TilePattern<ElementOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(ElementOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    int64_t perLane = adaptor.getSource().size();
+    int64_t position = op.getPosition();
+    rewriter.replaceOp(op, emit.shuffle(adaptor.getSource()[position % perLane],
+                                        emit.constant(position / perLane)));
+    return success();
+  }
+};
+
 } // namespace
 
 void populateArithmeticPatterns(TypeConverter &converter,
                                 const KernelPlan &plan,
                                 RewritePatternSet &patterns) {
   patterns.add<FillPattern, MapPattern, RowReducePattern, CompletePattern,
-               CastPattern>(converter, patterns.getContext(), plan);
+               CastPattern, ScaleColumnsPattern, PrefixSumPattern,
+               SpreadPattern, ElementPattern>(converter, patterns.getContext(),
+                                              plan);
 }
 
 } // namespace transmamba::tile

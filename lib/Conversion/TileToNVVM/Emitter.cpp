@@ -63,6 +63,10 @@ Value Emitter::select(Value condition, Value x, Value y) {
   return arith::SelectOp::create(builder, loc, condition, x, y);
 }
 
+Value Emitter::atMost(Value x, int64_t bound) {
+  return arith::MinSIOp::create(builder, loc, x, constant(bound));
+}
+
 Value Emitter::extend(Value x) {
   return arith::ExtSIOp::create(builder, loc, i64, x);
 }
@@ -115,6 +119,18 @@ Value Emitter::shuffleXor(Value x, int64_t mask) {
                               NVVM::ShflKind::bfly, UnitAttr());
 }
 
+Value Emitter::shuffle(Value x, Value lane) {
+  Value all = constant(-1), clamp = constant(31);
+  return NVVM::ShflOp::create(builder, loc, x.getType(), all, x, lane, clamp,
+                              NVVM::ShflKind::idx, UnitAttr());
+}
+
+Value Emitter::shuffleUp(Value x, int64_t distance) {
+  Value all = constant(-1), lanes = constant(distance), clamp = constant(0);
+  return NVVM::ShflOp::create(builder, loc, x.getType(), all, x, lanes, clamp,
+                              NVVM::ShflKind::up, UnitAttr());
+}
+
 Value Emitter::load(Value pointer) {
   return LLVM::LoadOp::create(builder, loc, i32, pointer);
 }
@@ -129,6 +145,14 @@ Value Emitter::pack(Value low, Value high, Type elementType) {
                                         : "cvt.rn.f16x2.f32 $0, $1, $2;";
   return assembly(text, "=r,f,f", {high, low}, i32, /*sideEffects=*/false)
       .front();
+}
+
+Value Emitter::unpack(Value pair, bool high, Type elementType) {
+  Type half = builder.getI16Type();
+  if (high)
+    pair = shiftRight(pair, 16);
+  Value bits = arith::TruncIOp::create(builder, loc, half, pair);
+  return LLVM::BitcastOp::create(builder, loc, elementType, bits);
 }
 
 SmallVector<Value> Emitter::assembly(StringRef text, StringRef constraints,

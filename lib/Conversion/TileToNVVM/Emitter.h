@@ -33,6 +33,7 @@ public:
   mlir::Value exclusiveOr(mlir::Value x, mlir::Value y);
   mlir::Value equal(mlir::Value x, int64_t y);
   mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y);
+  mlir::Value atMost(mlir::Value x, int64_t bound);
   mlir::Value extend(mlir::Value x);
 
   mlir::Value threadId();
@@ -58,10 +59,16 @@ public:
   mlir::Value swizzle(mlir::Value offset, int64_t rowBytes);
 
   mlir::Value shuffleXor(mlir::Value x, int64_t mask);
+  /// The number of another lane; of the lane `distance` below.
+  mlir::Value shuffle(mlir::Value x, mlir::Value lane);
+  mlir::Value shuffleUp(mlir::Value x, int64_t distance);
   mlir::Value load(mlir::Value pointer);
   void store(mlir::Value value, mlir::Value pointer);
   /// Two f32 as one register of two halves, the first in the low bits.
   mlir::Value pack(mlir::Value low, mlir::Value high, mlir::Type elementType);
+
+  /// One of two halves.
+  mlir::Value unpack(mlir::Value pair, bool high, mlir::Type elementType);
 
   /// PTX with `$n` operands and LLVM constraints; the results of the given
   /// types. What has side effects stays where it is.

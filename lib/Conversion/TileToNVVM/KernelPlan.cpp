@@ -144,10 +144,6 @@ LogicalResult planKernel(KernelOp kernel, KernelPlan &plan) {
   if (failed(checkTileOperands(kernel)) || failed(planParameters(kernel, plan)))
     return failure();
   planSharedMemory(kernel, plan);
-  if (plan.sharedBytes[kernel] > kMaxSharedBytes)
-    return kernel.emitOpError("needs ")
-           << plan.sharedBytes[kernel] << " bytes of shared memory of "
-           << kMaxSharedBytes;
   Warpgroups warpgroups{bool(kernel.getProducer()),
                         int64_t(kernel.getConsumers().getCount())};
   kernel.walk([&](Operation *op) {

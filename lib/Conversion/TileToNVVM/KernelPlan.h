@@ -11,9 +11,6 @@
 
 namespace transmamba::tile {
 
-/// The barriers of a tile of a ring are two words: full, empty.
-inline constexpr int64_t kBarrierBytes = 16;
-
 struct RingPlan {
   /// Bytes from the start of shared memory.
   int64_t tiles = 0;

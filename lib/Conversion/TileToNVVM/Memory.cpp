@@ -7,6 +7,7 @@
 #include "Patterns.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 
@@ -60,6 +61,8 @@ public:
     FragmentType type = op.getType();
     MatrixAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
     bool transpose = op.getTranspose();
+    SharedType tile = op.getTile().getType();
+    int64_t rows = transpose ? tile.getColumns() : tile.getRows();
     // Matrix i of four: rows + 8 (i mod 2), columns + 8 (i / 2) of the operand.
     Value lane = emit.lane();
     Value low = emit.mask(lane, 7);
@@ -72,7 +75,8 @@ public:
     SmallVector<Value> results;
     for (int64_t block = 0; block < type.getRows() / 64; ++block)
       for (int64_t k = 0; k < type.getColumns(); k += 16) {
-        Value m = emit.add(warpRow, 64 * block);
+        // Rows that the tile does not have: its last 16 again.
+        Value m = emit.atMost(emit.add(warpRow, 64 * block), rows - 16);
         Value row, column;
         if (transpose) {
           row = emit.add(emit.add(low, third), k);
@@ -106,6 +110,7 @@ public:
     if (type.getColumns() % 16 != 0)
       return rewriter.notifyMatchFailure(op, "columns are no multiple of 16");
     Type element = op.getTile().getType().getElementType();
+    int64_t rows = op.getTile().getType().getRows();
     MatrixAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
     Value lane = emit.lane();
     Value warpRow =
@@ -120,11 +125,30 @@ public:
           pairs.push_back(emit.pack(adaptor.getSource()[first],
                                     adaptor.getSource()[first + 1], element));
         }
-        Value pointer =
-            addresses.at(emit.add(warpRow, 64 * block), emit.add(third, 8 * j));
-        NVVM::StMatrixOp::create(
-            rewriter, op.getLoc(), pointer, pairs, NVVM::MMALayout::row,
-            get8x8(rewriter.getContext()), NVVM::LdStMatrixEltType::B16);
+        Value row = emit.add(warpRow, 64 * block);
+        Value pointer = addresses.at(row, emit.add(third, 8 * j));
+        if (64 * (block + 1) <= rows) {
+          NVVM::StMatrixOp::create(
+              rewriter, op.getLoc(), pointer, pairs, NVVM::MMALayout::row,
+              get8x8(rewriter.getContext()), NVVM::LdStMatrixEltType::B16);
+          continue;
+        }
+        // A warp has 16 rows, all of them or none inside the tile.
+        Value firstRow =
+            emit.add(emit.mul(emit.warpOfWarpgroup(), 16), 64 * block);
+        Value inside = arith::CmpIOp::create(rewriter, op.getLoc(),
+                                             arith::CmpIPredicate::slt,
+                                             firstRow, emit.constant(rows));
+        inside =
+            arith::ExtUIOp::create(rewriter, op.getLoc(), emit.i32, inside);
+        SmallVector<Value> operands{
+            LLVM::PtrToIntOp::create(rewriter, op.getLoc(), emit.i32, pointer)};
+        llvm::append_range(operands, pairs);
+        operands.push_back(inside);
+        emit.assembly("{ .reg .pred p; setp.ne.b32 p, $5, 0; "
+                      "@p stmatrix.sync.aligned.m8n8.x4.shared.b16 [$0], "
+                      "{$1, $2, $3, $4}; }",
+                      "r,r,r,r,r,r", operands);
       }
     rewriter.eraseOp(op);
     return success();
@@ -213,10 +237,15 @@ void forEachNumber(Emitter &emit, Type type,
     Value row = emit.fragmentRow();
     for (int64_t i = 0; i < rows.getSize() / 32; ++i)
       each(emit.add(row, 64 * (i / 2) + 8 * (i % 2)), Value());
-  } else {
+  } else if (auto columns = dyn_cast<ColumnsType>(type)) {
     Value column = emit.fragmentColumn();
-    for (int64_t i = 0; i < cast<ColumnsType>(type).getSize() / 4; ++i)
+    for (int64_t i = 0; i < columns.getSize() / 4; ++i)
       each(Value(), emit.add(column, 8 * (i / 2) + i % 2));
+  } else {
+    int64_t perLane = cast<VecType>(type).getSize() / 32;
+    Value first = emit.mul(emit.lane(), perLane);
+    for (int64_t i = 0; i < perLane; ++i)
+      each(emit.add(first, i), Value());
   }
 }
 
@@ -297,12 +326,41 @@ public:
   }
 };
 
+/// A number that all threads read, such as the decay of a head.
+class ScalarLoadPattern final : public OpConversionPattern<memref::LoadOp> {
+public:
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(memref::LoadOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    MemRefType type = op.getMemRefType();
+    ValueRange memref = adaptor.getMemref();
+    Value offset = emit.constant64(0);
+    for (auto [dim, index] : llvm::enumerate(adaptor.getIndices())) {
+      Value size = type.isDynamicDim(dim)
+                       ? memref[1 + type.getDynamicDimIndex(dim)]
+                       : emit.constant64(type.getDimSize(dim));
+      offset = arith::MulIOp::create(rewriter, emit.loc, offset, size);
+      offset = emit.add(offset, emit.extend(single(index)));
+    }
+    Value address =
+        LLVM::GEPOp::create(rewriter, emit.loc, memref.front().getType(),
+                            type.getElementType(), memref.front(), offset);
+    rewriter.replaceOpWithNewOp<LLVM::LoadOp>(op, type.getElementType(),
+                                              address);
+    return success();
+  }
+};
+
 } // namespace
 
 void populateMemoryPatterns(TypeConverter &converter, const KernelPlan &plan,
                             RewritePatternSet &patterns) {
   patterns.add<LoadFragmentPattern, StoreFragmentPattern, ReadPattern,
                WritePattern>(converter, patterns.getContext(), plan);
+  patterns.add<ScalarLoadPattern>(converter, patterns.getContext());
 }
 
 } // namespace transmamba::tile

@@ -162,7 +162,7 @@ KernelPattern::createFunction(KernelOp kernel, ArrayRef<Parameter> parameters,
                     rewriter.getDenseI32ArrayAttr({threads, 1, 1}));
   // setmaxnreg is ignored without it.
   function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                    rewriter.getI32IntegerAttr(1));
+                    rewriter.getI32IntegerAttr(kernel.getOccupancy()));
   function->setAttr(kDynamicSharedMemoryAttrName,
                     rewriter.getI64IntegerAttr(plan.sharedBytes.at(kernel)));
   function->setAttr(kTileParametersAttrName,
@@ -295,8 +295,7 @@ void KernelPattern::emitRoles(ProducerOp producer, ConsumersOp consumers,
   setRegisters(consumers.getRegisters(), NVVM::SetMaxRegisterAction::increase);
   if (takesTurns)
     openTurns(emit, index, count);
-  moveBody(*body, index,
-           roles.elseBlock()->getTerminator(), rewriter);
+  moveBody(*body, index, roles.elseBlock()->getTerminator(), rewriter);
   rewriter.eraseOp(producer);
   rewriter.eraseOp(consumers);
 }

@@ -32,7 +32,7 @@ namespace tile {
 ///   smem                           its address
 ///   frag, pending (M x N)          M/64 * N/2 numbers
 ///   operand fragment (M x K)       M/64 * K/4 pairs of halves
-///   rows (M), columns (N)          M/32 and N/4 numbers
+///   rows (M), columns (N), vec (L) M/32, N/4 and L/32 numbers
 static void addTileConversions(TypeConverter &converter) {
   converter.addConversion([](Type type) { return type; });
   converter.addConversion([](IndexType type) -> Type {
@@ -80,6 +80,10 @@ static void addTileConversions(TypeConverter &converter) {
   converter.addConversion(
       [=](ColumnsType type, SmallVectorImpl<Type> &types) -> LogicalResult {
         return append(type.getContext(), type.getSize() / 4, false, types);
+      });
+  converter.addConversion(
+      [=](VecType type, SmallVectorImpl<Type> &types) -> LogicalResult {
+        return append(type.getContext(), type.getSize() / 32, false, types);
       });
 }
 
