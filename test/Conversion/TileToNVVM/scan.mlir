@@ -29,7 +29,7 @@ gpu.module @kernels {
     %state = tile.alloc : !tile.smem<96x96xbf16>
     %results = tile.alloc : !tile.smem<64x96xbf16>
 
-    tile.producer registers 32 {
+    tile.producer registers 24 {
       scf.for %i = %c0 to %chunks step %c1 {
         %t = arith.muli %i, %c64 : index
         tile.load %q[%batch, %t, %column] to %qs : memref<?x?x1536xbf16>, !tile.ring<64x96xbf16, stages = 2>
@@ -38,7 +38,7 @@ gpu.module @kernels {
       }
     }
 
-    tile.consumers %warpgroup in 1 registers 224 {
+    tile.consumers %warpgroup in 1 registers 232 {
       %rate = memref.load %a[%head] : memref<16xf32>
       %rate2 = arith.mulf %rate, %log2e : f32
       %h0 = tile.fill %zero : f32 -> !tile.frag<128x96xf32>
@@ -54,7 +54,6 @@ gpu.module @kernels {
         %qt = tile.consumer_wait %qs : !tile.ring<64x96xbf16, stages = 2>
         %kt = tile.consumer_wait %ks : !tile.ring<64x96xbf16, stages = 2>
         %sp = tile.mma %qt, %kt transpose_b : !tile.smem<64x96xbf16>, !tile.smem<64x96xbf16> -> !tile.pending<64x64xf32>
-        %yp = tile.mma %qt, %state : !tile.smem<64x96xbf16>, !tile.smem<96x96xbf16> -> !tile.pending<64x96xf32>
 
         // Beyond the sequence dt is 0: no decay, and log2(dt) is -inf.
         %step = tile.map (%x = %d) : (!tile.vec<64xf32>) -> !tile.vec<64xf32> {
@@ -82,6 +81,7 @@ gpu.module @kernels {
           tile.yield %f : f32
         }
         %pa = tile.cast %p : !tile.frag<64x64xf32> -> !tile.frag<64x64xbf16, a>
+        %yp = tile.mma %qt, %state : !tile.smem<64x96xbf16>, !tile.smem<96x96xbf16> -> !tile.pending<64x96xf32>
         %y0 = tile.await %yp : !tile.pending<64x96xf32>
         %y1 = tile.map (%x = %y0, %r = %ai) : (!tile.frag<64x96xf32>, !tile.rows<64xf32>) -> !tile.frag<64x96xf32> {
           %factor = math.exp2 %r : f32
@@ -90,6 +90,12 @@ gpu.module @kernels {
         }
         %vt = tile.consumer_wait %vs : !tile.ring<64x96xbf16, stages = 2>
         %yq = tile.mma %pa, %vt acc %y1 : !tile.frag<64x64xbf16, a>, !tile.smem<64x96xbf16>, !tile.frag<64x96xf32> -> !tile.pending<64x96xf32>
+
+        %yr = tile.await %yq : !tile.pending<64x96xf32>
+        // Its barrier: every warp has read the old state and the queries.
+        tile.store_wait
+        tile.consumer_release %qs : !tile.ring<64x96xbf16, stages = 2>
+        tile.store_fragment %yr to %results : !tile.frag<64x96xf32>, !tile.smem<64x96xbf16>
 
         %hs = tile.map (%x = %h) : (!tile.frag<128x96xf32>) -> !tile.frag<128x96xf32> {
           %e = arith.mulf %x, %total : f32
@@ -104,11 +110,6 @@ gpu.module @kernels {
         %kw = tile.scale_columns %kT by %left : !tile.frag<128x64xbf16, a>, !tile.cols<64xf32>
         %hp = tile.mma %kw, %vt acc %hs : !tile.frag<128x64xbf16, a>, !tile.smem<64x96xbf16>, !tile.frag<128x96xf32> -> !tile.pending<128x96xf32>
 
-        %yr = tile.await %yq : !tile.pending<64x96xf32>
-        // Its barrier: every warp has read the old state and the queries.
-        tile.store_wait
-        tile.consumer_release %qs : !tile.ring<64x96xbf16, stages = 2>
-        tile.store_fragment %yr to %results : !tile.frag<64x96xf32>, !tile.smem<64x96xbf16>
         %hn = tile.await %hp : !tile.pending<128x96xf32>
         tile.consumer_release %ks : !tile.ring<64x96xbf16, stages = 2>
         tile.consumer_release %vs : !tile.ring<64x96xbf16, stages = 2>
