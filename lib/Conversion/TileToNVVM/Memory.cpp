@@ -326,6 +326,21 @@ public:
   }
 };
 
+Value getElementAddress(Emitter &emit, MemRefType type, ValueRange memref,
+                        ArrayRef<ValueRange> indices) {
+  OpBuilder &builder = emit.builder;
+  Value offset = emit.constant64(0);
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    Value size = type.isDynamicDim(dim)
+                     ? memref[1 + type.getDynamicDimIndex(dim)]
+                     : emit.constant64(type.getDimSize(dim));
+    offset = arith::MulIOp::create(builder, emit.loc, offset, size);
+    offset = emit.add(offset, emit.extend(single(index)));
+  }
+  return LLVM::GEPOp::create(builder, emit.loc, memref.front().getType(),
+                             type.getElementType(), memref.front(), offset);
+}
+
 /// A number that all threads read, such as the decay of a head.
 class ScalarLoadPattern final : public OpConversionPattern<memref::LoadOp> {
 public:
@@ -336,20 +351,33 @@ public:
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit(rewriter, op.getLoc());
     MemRefType type = op.getMemRefType();
-    ValueRange memref = adaptor.getMemref();
-    Value offset = emit.constant64(0);
-    for (auto [dim, index] : llvm::enumerate(adaptor.getIndices())) {
-      Value size = type.isDynamicDim(dim)
-                       ? memref[1 + type.getDynamicDimIndex(dim)]
-                       : emit.constant64(type.getDimSize(dim));
-      offset = arith::MulIOp::create(rewriter, emit.loc, offset, size);
-      offset = emit.add(offset, emit.extend(single(index)));
-    }
-    Value address =
-        LLVM::GEPOp::create(rewriter, emit.loc, memref.front().getType(),
-                            type.getElementType(), memref.front(), offset);
+    Value address = getElementAddress(emit, type, adaptor.getMemref(),
+                                      adaptor.getIndices());
     rewriter.replaceOpWithNewOp<LLVM::LoadOp>(op, type.getElementType(),
                                               address);
+    return success();
+  }
+};
+
+/// A number that all threads have, and one of each warpgroup writes.
+class ScalarStorePattern final : public OpConversionPattern<memref::StoreOp> {
+public:
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(memref::StoreOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!op.getMemRefType().getElementType().isF32())
+      return rewriter.notifyMatchFailure(op, "is not an f32");
+    Emitter emit(rewriter, op.getLoc());
+    Value address = getElementAddress(
+        emit, op.getMemRefType(), adaptor.getMemref(), adaptor.getIndices());
+    Value first = arith::ExtUIOp::create(rewriter, op.getLoc(), emit.i32,
+                                         emit.isFirstOfWarpgroup());
+    emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
+                  "@p st.global.f32 [$0], $1; }",
+                  "l,f,r", {address, single(adaptor.getValue()), first});
+    rewriter.eraseOp(op);
     return success();
   }
 };
@@ -360,7 +388,8 @@ void populateMemoryPatterns(TypeConverter &converter, const KernelPlan &plan,
                             RewritePatternSet &patterns) {
   patterns.add<LoadFragmentPattern, StoreFragmentPattern, ReadPattern,
                WritePattern>(converter, patterns.getContext(), plan);
-  patterns.add<ScalarLoadPattern>(converter, patterns.getContext());
+  patterns.add<ScalarLoadPattern, ScalarStorePattern>(converter,
+                                                      patterns.getContext());
 }
 
 } // namespace transmamba::tile

@@ -9,6 +9,7 @@
 #include "Patterns.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -122,6 +123,7 @@ public:
     });
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);
+    target.addIllegalOp<memref::DimOp, memref::LoadOp, memref::StoreOp>();
     // Upstream looks at results only; here bounds change their type as well.
     target.addDynamicallyLegalOp<scf::ForOp>([&](scf::ForOp loop) {
       return converter.isLegal(loop) && converter.isLegal(&loop.getRegion());
