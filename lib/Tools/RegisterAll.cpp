@@ -14,6 +14,7 @@
 #include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
 #include "transmamba/Conversion/KernelToVector/KernelToVector.h"
 #include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
+#include "transmamba/Conversion/TileToLinalg/TileToLinalg.h"
 #include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 #include "transmamba/Conversion/TransMambaToLinalg/TransMambaToLinalg.h"
 #include "transmamba/Pipelines/Phases.h"
@@ -39,6 +40,7 @@ void transmamba::registerTransMambaPasses() {
   registerLinalgToDispatchPasses();
   registerKernelToVectorPasses();
   registerKernelToGPUPasses();
+  registerTileToLinalgPasses();
   registerTileToNVVMPasses();
   registerHostTargetPasses();
   registerNvptxPasses();

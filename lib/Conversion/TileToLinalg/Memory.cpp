@@ -1,0 +1,270 @@
+//===- Memory.cpp - Tiles, fragments and tensors --------------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelEmitter.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace transmamba::tile {
+
+//===----------------------------------------------------------------------===//
+// What must not happen
+//===----------------------------------------------------------------------===//
+
+/// What nobody may read: NaN, or the lowest integer.
+Value KernelEmitter::getPoison(Type element) {
+  TypedAttr value;
+  if (auto type = dyn_cast<FloatType>(element))
+    value =
+        builder.getFloatAttr(type, APFloat::getNaN(type.getFloatSemantics()));
+  else
+    value = builder.getIntegerAttr(
+        element, APInt::getSignedMinValue(element.getIntOrFloatBitWidth()));
+  return arith::ConstantOp::create(builder, loc, value);
+}
+
+void KernelEmitter::emitFaultIf(Value condition, TileFault fault) {
+  Type i32 = builder.getI32Type();
+  Value bit = arith::ConstantIntOp::create(builder, loc, i32, int64_t(fault));
+  Value none = arith::ConstantIntOp::create(builder, loc, i32, 0);
+  Value known = load(faults, {});
+  store(either(known, select(condition, bit, none)), faults, {});
+}
+
+/// The tile is about to be written, or given back.
+void KernelEmitter::emitInUseCheck(Value tile, Role &role) {
+  if (!role.readers)
+    return;
+  Value multiplied =
+      less(getCounter(role, Role::Ended), load(role.readers, tile));
+  Value stored = differs(load(role.stores, tile), constant(0));
+  emitFaultIf(either(multiplied, stored), TileFault::TileInUse);
+}
+
+/// The tile is about to be read by other threads than wrote it.
+void KernelEmitter::emitBarrierCheck(Value tile, Role &role) {
+  if (role.writes)
+    emitFaultIf(differs(load(role.writes, tile), constant(0)),
+                TileFault::ReadBeforeBarrier);
+}
+
+//===----------------------------------------------------------------------===//
+// Boxes of tensors
+//===----------------------------------------------------------------------===//
+
+KernelEmitter::Box KernelEmitter::emitBox(Value tensor, ValueRange start,
+                                          int64_t rows, int64_t columns) {
+  Box box;
+  box.start.assign(start.begin(), start.end());
+  Value none = constant(0);
+  auto getSize = [&](int64_t dim) {
+    return builder.createOrFold<memref::DimOp>(loc, tensor, dim);
+  };
+  int64_t rank = start.size();
+  auto clip = [&](int64_t dim, int64_t size, Value &first, Value &end) {
+    first = max(none, sub(none, start[dim]));
+    end = min(constant(size), sub(getSize(dim), start[dim]));
+  };
+  clip(rank - 2, rows, box.firstRow, box.endRow);
+  clip(rank - 1, columns, box.firstColumn, box.endColumn);
+  for (int64_t dim = 0; dim < rank - 2; ++dim) {
+    // As unsigned numbers, negative ones are large.
+    Value inside = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ult, start[dim], getSize(dim));
+    box.endRow = select(inside, box.endRow, none);
+  }
+  return box;
+}
+
+KernelEmitter::Box KernelEmitter::getWholeTile(SharedType type) {
+  Value none = constant(0);
+  return {{none, none},
+          none,
+          constant(type.getRows()),
+          none,
+          constant(type.getColumns())};
+}
+
+void KernelEmitter::emitLoops(
+    const Box &box, function_ref<void(Value, Value, ValueRange)> body) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value one = constant(1);
+  auto rows = scf::ForOp::create(builder, loc, box.firstRow, box.endRow, one);
+  builder.setInsertionPointToStart(rows.getBody());
+  auto columns =
+      scf::ForOp::create(builder, loc, box.firstColumn, box.endColumn, one);
+  builder.setInsertionPointToStart(columns.getBody());
+  Value row = rows.getInductionVar(), column = columns.getInductionVar();
+  SmallVector<Value> indices(box.start);
+  size_t rank = indices.size();
+  indices[rank - 2] = add(indices[rank - 2], row);
+  indices[rank - 1] = add(indices[rank - 1], column);
+  body(row, column, indices);
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+void KernelEmitter::emitAlloc(AllocOp op, Role &role) {
+  SharedType type = op.getType();
+  SmallVector<Type> types;
+  (void)convertType(type, types);
+  Value memory = memref::AllocOp::create(
+      builder, loc, MemRefType::get(type.getShape(), type.getElementType()));
+  linalg::FillOp::create(builder, loc, getPoison(type.getElementType()),
+                         memory);
+  Value tile = memref::CastOp::create(builder, loc, types[0], memory);
+  role.map(op, {tile, constant(allocs.at(op))});
+}
+
+void KernelEmitter::emitSlice(RowSliceOp op, Role &role) {
+  SharedType source = op.getSource().getType(), type = op.getType();
+  SmallVector<Type> types;
+  (void)convertType(type, types);
+  Value offset = role.get(op.getOffset());
+  Value last = constant(source.getRows() - type.getRows());
+  Value clamped = max(constant(0), min(offset, last));
+  Value rest = arith::RemUIOp::create(builder, loc, clamped, constant(8));
+  emitFaultIf(either(differs(offset, clamped), differs(rest, constant(0))),
+              TileFault::SliceOutside);
+  SmallVector<OpFoldResult> offsets{clamped, builder.getIndexAttr(0)};
+  SmallVector<OpFoldResult> sizes{builder.getIndexAttr(type.getRows()),
+                                  builder.getIndexAttr(type.getColumns())};
+  SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
+  SmallVector<Value, 2> values = role.lookup(op.getSource());
+  Value number = values[1];
+  Value slice =
+      memref::SubViewOp::create(builder, loc, cast<MemRefType>(types[0]),
+                                values[0], offsets, sizes, strides);
+  role.map(op, {slice, number});
+}
+
+/// A tile, or its transpose, as a tensor of its own.
+Value KernelEmitter::emitReadTile(Value tile, bool transpose, Type element) {
+  SmallVector<int64_t> shape(cast<MemRefType>(tile.getType()).getShape());
+  if (transpose)
+    std::swap(shape[0], shape[1]);
+  return tensor::GenerateOp::create(
+      builder, loc, RankedTensorType::get(shape, element), ValueRange(),
+      [&](OpBuilder &, Location, ValueRange at) {
+        Value number = load(tile, {at[transpose], at[!transpose]});
+        tensor::YieldOp::create(builder, loc, convertFloat(number, element));
+      });
+}
+
+void KernelEmitter::emitLoadFragment(LoadFragmentOp op, Role &role) {
+  SmallVector<Value, 2> tile = role.lookup(op.getTile());
+  emitBarrierCheck(tile[1], role);
+  role.map(op, emitReadTile(tile[0], op.getTranspose(),
+                            op.getType().getElementType()));
+}
+
+void KernelEmitter::emitStoreFragment(StoreFragmentOp op, Role &role) {
+  SmallVector<Value, 2> tile = role.lookup(op.getTile());
+  Value fragment = role.get(op.getSource());
+  SharedType type = op.getTile().getType();
+  emitInUseCheck(tile[1], role);
+  if (role.writes)
+    store(constant(1), role.writes, tile[1]);
+  emitLoops(getWholeTile(type), [&](Value row, Value column, ValueRange at) {
+    Value number = tensor::ExtractOp::create(builder, loc, fragment, at);
+    store(convertFloat(number, type.getElementType()), tile[0], at);
+  });
+}
+
+void KernelEmitter::emitStore(StoreOp op, Role &role) {
+  SmallVector<Value, 2> tile = role.lookup(op.getTile());
+  Value destination = role.get(op.getDestination());
+  SharedType type = op.getTile().getType();
+  // It waits for the warpgroup's writes by itself.
+  linalg::FillOp::create(builder, loc, constant(0), role.writes);
+  store(constant(1), role.stores, tile[1]);
+  Box box = emitBox(destination, role.flatten(op.getIndices()), type.getRows(),
+                    type.getColumns());
+  emitLoops(box, [&](Value row, Value column, ValueRange indices) {
+    store(load(tile[0], {row, column}), destination, indices);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Registers from and to tensors
+//===----------------------------------------------------------------------===//
+
+/// Rows are a box of one column, columns a box of one row.
+static std::pair<int64_t, int64_t> getBoxSize(Type type) {
+  if (auto rows = dyn_cast<RowsType>(type))
+    return {rows.getSize(), 1};
+  if (auto columns = dyn_cast<ColumnsType>(type))
+    return {1, columns.getSize()};
+  auto fragment = cast<FragmentType>(type);
+  return {fragment.getRows(), fragment.getColumns()};
+}
+
+void KernelEmitter::emitRead(ReadOp op, Role &role) {
+  Value source = role.get(op.getSource());
+  SmallVector<Value> start = role.flatten(op.getIndices());
+  auto [rowCount, columnCount] = getBoxSize(op.getType());
+  Box box = emitBox(source, start, rowCount, columnCount);
+  SmallVector<Type> types;
+  (void)convertType(op.getType(), types);
+  auto type = cast<RankedTensorType>(types[0]);
+  auto emitElement = [&](OpBuilder &, Location, ValueRange at) {
+    Value none = constant(0);
+    Value row = isa<ColumnsType>(op.getType()) ? none : at.front();
+    Value column = isa<RowsType>(op.getType()) ? none : at.back();
+    auto isBetween = [&](Value first, Value x, Value end) {
+      Value reached = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::sle, first, x);
+      return both(reached, less(x, end));
+    };
+    Value inside = both(isBetween(box.firstRow, row, box.endRow),
+                        isBetween(box.firstColumn, column, box.endColumn));
+    auto ifInside = scf::IfOp::create(builder, loc, type.getElementType(),
+                                      inside, /*withElseRegion=*/true);
+    {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToEnd(ifInside.thenBlock());
+      SmallVector<Value> indices(start);
+      size_t rank = indices.size();
+      indices[rank - 2] = add(indices[rank - 2], row);
+      indices[rank - 1] = add(indices[rank - 1], column);
+      Value number = load(source, indices);
+      scf::YieldOp::create(builder, loc,
+                           convertFloat(number, type.getElementType()));
+      builder.setInsertionPointToEnd(ifInside.elseBlock());
+      scf::YieldOp::create(builder, loc, zero(type.getElementType()));
+    }
+    tensor::YieldOp::create(builder, loc, ifInside.getResult(0));
+  };
+  Value tensor =
+      tensor::GenerateOp::create(builder, loc, type, ValueRange(), emitElement);
+  role.map(op, tensor);
+}
+
+void KernelEmitter::emitWrite(WriteOp op, Role &role) {
+  Value value = role.get(op.getValue());
+  Type valueType = op.getValue().getType();
+  Value destination = role.get(op.getDestination());
+  auto [rowCount, columnCount] = getBoxSize(valueType);
+  Box box = emitBox(destination, role.flatten(op.getIndices()), rowCount,
+                    columnCount);
+  Type element = cast<MemRefType>(destination.getType()).getElementType();
+  emitLoops(box, [&](Value row, Value column, ValueRange indices) {
+    SmallVector<Value> at;
+    if (!isa<ColumnsType>(valueType))
+      at.push_back(row);
+    if (!isa<RowsType>(valueType))
+      at.push_back(column);
+    Value number = tensor::ExtractOp::create(builder, loc, value, at);
+    store(convertFloat(number, element), destination, indices);
+  });
+}
+
+} // namespace transmamba::tile
