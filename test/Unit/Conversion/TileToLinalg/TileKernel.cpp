@@ -144,6 +144,22 @@ std::vector<int64_t> Buffer::describe() {
 }
 
 //===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+std::string KernelText::str() const {
+  std::string text = "tile.kernel @f(" + arguments + ") {\n";
+  for (int value : {0, 1, 2, 8, 16, 64})
+    text += "%c" + std::to_string(value) + " = arith.constant " +
+            std::to_string(value) + " : index\n";
+  text += "%zero = arith.constant 0.0 : f32\n" + shared;
+  if (!producer.empty())
+    text += "tile.producer registers 24 {\n" + producer + "}\n";
+  return text + "tile.consumers %warpgroup in " + std::to_string(warpgroups) +
+         " registers 128 {\n" + consumers + "}\n}\n";
+}
+
+//===----------------------------------------------------------------------===//
 // Compilation
 //===----------------------------------------------------------------------===//
 

@@ -78,6 +78,15 @@ private:
   std::unique_ptr<Impl> impl;
 };
 
+/// The text of a kernel `@f`: what stands in its roles, with the constants %c0,
+/// %c1, %c2, %c8, %c16, %c64 and %zero (f32) around.
+struct KernelText {
+  std::string arguments, shared, producer, consumers;
+  int warpgroups = 1;
+
+  std::string str() const;
+};
+
 inline int32_t bit(transmamba::TileFault fault) {
   return static_cast<int32_t>(fault);
 }
