@@ -200,6 +200,7 @@ void KernelEmitter::emitMma(MmaOp op, Role &role) {
     SmallVector<Value, 2> values = role.lookup(operand);
     if (isa<FragmentType>(operand.getType()))
       return convertElements(values[0], f32);
+    emitHeldCheck(values, role);
     emitBarrierCheck(values[1], role);
     store(number, role.readers, values[1]);
     return emitReadTile(values[0], transpose, f32);

@@ -52,7 +52,7 @@ LogicalResult convertType(Type type, SmallVectorImpl<Type> &types) {
             type.getContext(), ShapedType::kDynamic, {tile.getColumns(), 1});
         types.push_back(
             MemRefType::get(tile.getShape(), tile.getElementType(), layout));
-        types.push_back(index);
+        types.append(2, index);
         return success();
       })
       .Case([&](RingType) { return failure(); })
@@ -208,6 +208,7 @@ void KernelEmitter::emitWarpgroupState(Role &role) {
   role.readers = allocIndices(tiles);
   role.stores = allocIndices(tiles);
   role.writes = allocIndices(tiles);
+  role.holders = allocIndices(tiles);
   role.counters = allocIndices(4);
   for (auto &[op, ring] : rings) {
     RingType type = ring.type;

@@ -21,7 +21,8 @@ namespace transmamba::tile {
 ///   frag, rows, cols         a tensor
 ///   partial rows             a tensor with the sums of the four threads
 ///   pending                  a tensor, and the number of the multiplication
-///   smem                     a strided memref, and the number of the tile
+///   smem                     a strided memref, the number of the tile, and of
+///                            the wait that gave it (from 1; 0: an alloc)
 /// Everything else is what it was. A ring is known by its operation.
 mlir::LogicalResult convertType(mlir::Type type,
                                 mlir::SmallVectorImpl<mlir::Type> &types);
@@ -49,8 +50,9 @@ public:
   mlir::Value waited, released;
   mlir::SmallVector<mlir::Value> ringTiles;
   // By tile: the last multiplication that reads it; 1 while a store reads it;
-  // 1 from the writing of a fragment to the next barrier.
-  mlir::Value readers, stores, writes;
+  // 1 from the writing of a fragment to the next barrier; the wait that gave
+  // it, 0 while it is free.
+  mlir::Value readers, stores, writes, holders;
   // Multiplications started and known to have ended; turns begun and ended.
   enum Counter { Started, Ended, TurnsBegun, TurnsEnded };
   mlir::Value counters;
@@ -142,6 +144,7 @@ private:
                 body);
   void emitInUseCheck(mlir::Value tile, Role &role);
   void emitBarrierCheck(mlir::Value tile, Role &role);
+  void emitHeldCheck(mlir::ValueRange tile, Role &role);
   void emitFaultIf(mlir::Value condition, TileFault fault);
   mlir::Value getPoison(mlir::Type element);
 

@@ -54,6 +54,13 @@ void KernelEmitter::emitBarrierCheck(Value tile, Role &role) {
                 TileFault::ReadBeforeBarrier);
 }
 
+/// The tile is about to be read or written.
+void KernelEmitter::emitHeldCheck(ValueRange tile, Role &role) {
+  if (role.holders)
+    emitFaultIf(differs(load(role.holders, tile[1]), tile[2]),
+                TileFault::TileReleased);
+}
+
 //===----------------------------------------------------------------------===//
 // Boxes of tensors
 //===----------------------------------------------------------------------===//
@@ -121,7 +128,7 @@ void KernelEmitter::emitAlloc(AllocOp op, Role &role) {
   linalg::FillOp::create(builder, loc, getPoison(type.getElementType()),
                          memory);
   Value tile = memref::CastOp::create(builder, loc, types[0], memory);
-  role.map(op, {tile, constant(allocs.at(op))});
+  role.map(op, {tile, constant(allocs.at(op)), constant(0)});
 }
 
 void KernelEmitter::emitSlice(RowSliceOp op, Role &role) {
@@ -139,11 +146,10 @@ void KernelEmitter::emitSlice(RowSliceOp op, Role &role) {
                                   builder.getIndexAttr(type.getColumns())};
   SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
   SmallVector<Value, 2> values = role.lookup(op.getSource());
-  Value number = values[1];
   Value slice =
       memref::SubViewOp::create(builder, loc, cast<MemRefType>(types[0]),
                                 values[0], offsets, sizes, strides);
-  role.map(op, {slice, number});
+  role.map(op, {slice, values[1], values[2]});
 }
 
 /// A tile, or its transpose, as a tensor of its own.
@@ -161,6 +167,7 @@ Value KernelEmitter::emitReadTile(Value tile, bool transpose, Type element) {
 
 void KernelEmitter::emitLoadFragment(LoadFragmentOp op, Role &role) {
   SmallVector<Value, 2> tile = role.lookup(op.getTile());
+  emitHeldCheck(tile, role);
   emitBarrierCheck(tile[1], role);
   role.map(op, emitReadTile(tile[0], op.getTranspose(),
                             op.getType().getElementType()));
@@ -170,6 +177,7 @@ void KernelEmitter::emitStoreFragment(StoreFragmentOp op, Role &role) {
   SmallVector<Value, 2> tile = role.lookup(op.getTile());
   Value fragment = role.get(op.getSource());
   SharedType type = op.getTile().getType();
+  emitHeldCheck(tile, role);
   emitInUseCheck(tile[1], role);
   if (role.writes)
     store(constant(1), role.writes, tile[1]);
@@ -183,6 +191,7 @@ void KernelEmitter::emitStore(StoreOp op, Role &role) {
   SmallVector<Value, 2> tile = role.lookup(op.getTile());
   Value destination = role.get(op.getDestination());
   SharedType type = op.getTile().getType();
+  emitHeldCheck(tile, role);
   // It waits for the warpgroup's writes by itself.
   linalg::FillOp::create(builder, loc, constant(0), role.writes);
   store(constant(1), role.stores, tile[1]);

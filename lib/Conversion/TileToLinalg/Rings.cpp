@@ -101,13 +101,16 @@ void KernelEmitter::emitWait(ConsumerWaitOp op, Role &role) {
   Type element = ring.type.getElementType();
   Value ringNumber = constant(ring.number);
   Value number = load(role.waited, ringNumber);
-  store(add(number, constant(1)), role.waited, ringNumber);
+  Value wait = add(number, constant(1));
+  store(wait, role.waited, ringNumber);
   Value slot = arith::RemUIOp::create(builder, loc, number,
                                       constant(ring.type.getStages()));
   Value tile =
       getTileOfRing(builder, loc, ring.type, role.ringTiles[ring.number], slot);
   linalg::FillOp::create(builder, loc, getPoison(element), tile);
-  role.map(op.getTile(), {tile, add(slot, constant(ring.firstTile))});
+  Value tileNumber = add(slot, constant(ring.firstTile));
+  store(wait, role.holders, tileNumber);
+  role.map(op.getTile(), {tile, tileNumber, wait});
 
   Value count = memref::DimOp::create(builder, loc, ring.records, 0);
   Value exists = less(number, count);
@@ -164,7 +167,9 @@ void KernelEmitter::emitRelease(ConsumerReleaseOp op, Role &role) {
   store(add(number, constant(1)), role.released, ringNumber);
   Value slot = arith::RemUIOp::create(builder, loc, number,
                                       constant(ring.type.getStages()));
-  emitInUseCheck(add(slot, constant(ring.firstTile)), role);
+  Value tileNumber = add(slot, constant(ring.firstTile));
+  emitInUseCheck(tileNumber, role);
+  store(constant(0), role.holders, tileNumber);
   Value tile =
       getTileOfRing(builder, loc, ring.type, role.ringTiles[ring.number], slot);
   linalg::FillOp::create(builder, loc, getPoison(ring.type.getElementType()),

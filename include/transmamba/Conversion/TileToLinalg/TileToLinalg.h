@@ -33,6 +33,8 @@ enum class TileFault : int32_t {
   UnevenTurns = 1 << 7,
   /// A slice lies outside of its tile, or not at a multiple of 8 rows.
   SliceOutside = 1 << 8,
+  /// Reads or writes a tile that it has released.
+  TileReleased = 1 << 9,
 };
 
 #define GEN_PASS_DECL

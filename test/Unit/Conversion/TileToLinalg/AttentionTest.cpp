@@ -106,3 +106,57 @@ TEST(TileAttention, MatchesEquation) {
         }
     }
 }
+
+//===----------------------------------------------------------------------===//
+// Mistakes in it
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The line that holds `line`, the last one of them, is replaced.
+struct Mistake {
+  std::string line, replacement;
+  transmamba::TileFault fault;
+};
+} // namespace
+
+static std::string makeMistake(std::string source, const Mistake &mistake) {
+  size_t at = source.rfind(mistake.line);
+  EXPECT_NE(at, std::string::npos) << mistake.line;
+  size_t begin = source.rfind('\n', at) + 1, end = source.find('\n', at);
+  return source.replace(begin, end - begin, mistake.replacement);
+}
+
+TEST(TileAttention, MistakesAreNoticed) {
+  using transmamba::TileFault;
+  const std::string ring = " : !tile.ring<128x96xbf16, stages = 2>";
+  const std::string await = "%oa = tile.await %op after %ln : !tile.rows<64xf32"
+                            ", partial>, !tile.pending<64x96xf32>\n";
+  const Mistake mistakes[] = {
+      {"tile.load %v", "", TileFault::WaitWithoutLoad},
+      {"tile.load %k",
+       "tile.load %k[%batch, %first_key, %first_column] to %keys : "
+       "memref<?x?x1536xbf16>, !tile.ring<128x96xbf16, stages = 2>\n"
+       "tile.load %k[%batch, %first_key, %first_column] to %keys : "
+       "memref<?x?x1536xbf16>, !tile.ring<128x96xbf16, stages = 2>\n",
+       TileFault::TileNotTaken},
+      // The last one is in the loop.
+      {"tile.consumer_release %keys", "", TileFault::Deadlock},
+      {"%oa = tile.await",
+       "tile.consumer_release %values" + ring + "\n" + await,
+       TileFault::TileInUse},
+      {"tile.turn_pass", "", TileFault::UnevenTurns},
+      {"tile.store_wait", "", TileFault::StoreNotAwaited},
+  };
+  std::mt19937 random(1);
+  std::normal_distribution<double> normal;
+  auto draw = [&](const std::vector<int64_t> &) { return normal(random); };
+  std::vector<int64_t> sizes{1, 512, kWidth};
+  Buffer q(sizes, Element::BF16, draw), k(sizes, Element::BF16, draw),
+      v(sizes, Element::BF16, draw), o(sizes, Element::BF16);
+  for (const Mistake &mistake : mistakes) {
+    TileKernel kernel(makeMistake(readSource(), mistake), "attention");
+    int32_t faults = kernel.run({&q, &k, &v, &o, 0.1f}, {1, 4, 1});
+    EXPECT_TRUE(faults & bit(mistake.fault))
+        << mistake.line << " -> " << faults;
+  }
+}

@@ -182,6 +182,7 @@ TEST(TileBarrier, WarpgroupsMeet) {
 
 TEST(TileFaults, ReadAfterRelease) {
   Outcome outcome = run(loading(2, 1, "%t = WAIT\nRELEASE\n" + kStore));
+  EXPECT_EQ(outcome.faults, bit(TileFault::TileReleased));
   for (int64_t i = 0; i < 16; ++i)
     EXPECT_TRUE(std::isnan(outcome.out.at({i, i})));
 }
@@ -192,8 +193,16 @@ TEST(TileFaults, MultipliesAfterRelease) {
                                     "tile.barrier\n" + kMultiply + kAwait + R"(
     tile.write %f to %y[%c0, %c0] : !tile.frag<64x16xf32>, memref<64x16xf32>
   )"));
+  EXPECT_EQ(outcome.faults, bit(TileFault::TileReleased));
   outcome.y.forEach(
       [&](const Indices &at) { ASSERT_TRUE(std::isnan(outcome.y.at(at))); });
+}
+
+// The next tile lies in the place of the one before, so nothing is NaN.
+TEST(TileFaults, ReadsTheTileAfter) {
+  Outcome outcome =
+      run(loading(1, 2, "%t = WAIT\nRELEASE\n%u = WAIT\n" + kStore));
+  EXPECT_EQ(outcome.faults, bit(TileFault::TileReleased));
 }
 
 TEST(TileFaults, WaitWithoutLoad) {
