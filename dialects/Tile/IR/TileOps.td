@@ -243,8 +243,8 @@ def Tile_ConsumerReleaseOp : Tile_Op<"consumer_release"> {
 def Tile_RowSliceOp : Tile_Op<"row_slice", [Pure]> {
   let summary = "some rows of a tile";
   let description = [{
-    Constraints: (D7) fewer rows than the tile has, the same columns and type of
-    elements, and a multiple of 8 rows. The offset is a multiple of 8 too.
+    Constraints: (D7) no more rows than the tile has, the same columns and type
+    of elements, and a multiple of 8 rows. The offset is a multiple of 8 too.
   }];
   let arguments = (ins Tile_SharedType:$source, Index:$offset);
   let results = (outs Tile_SharedType:$result);
@@ -396,7 +396,8 @@ def Tile_MapOp : Tile_Op<"map", [
     its rows, columns its columns; (E3) the body holds scalar arithmetic only and
     its arguments have the types of elements; (E4) the body yields an element of
     the result; (E5) a result of rows takes rows, one of columns takes columns,
-    one of a `vec` such vectors, and a partial sum makes partial sums only.
+    one of a `vec` such vectors, and a partial sum makes partial sums only; (E11)
+    rows have no column, columns have no row, and a `vec` has neither.
 
     ```mlir
     %p = tile.map (%x = %s, %top = %m) [%row, %column] : (!tile.frag<64x128xf32>, !tile.rows<64xf32>) -> !tile.frag<64x128xf32> {
@@ -551,10 +552,11 @@ def Tile_ReadOp : Tile_Op<"read"> {
   let summary = "read global memory to registers";
   let description = [{
     A fragment reads the box at `indices`; rows and vectors read down the
-    last-but-one dimension, columns along the last one. Beyond the bounds there are zeros.
+    last-but-one dimension, columns along the last one. Beyond the bounds there
+    are zeros.
 
-    Constraints: (D1) one index for each dimension of the tensor; (F4) elements of
-    f32, bf16 or f16.
+    Constraints: (D1) one index for each dimension of the tensor; (F3) a fragment
+    is an accumulator; (F4) elements of f32, bf16 or f16; (F5) no partial sum.
   }];
   let arguments = (ins Arg<Tile_Tensor, "", [MemRead]>:$source,
                        Variadic<Index>:$indices);
@@ -568,8 +570,8 @@ def Tile_WriteOp : Tile_Op<"write"> {
   let description = [{
     The counterpart of `tile.read`; what lies beyond the bounds is dropped.
 
-    Constraints: (D1) one index for each dimension of the tensor; (F4) elements of
-    f32, bf16 or f16; (F5) no partial sum.
+    Constraints: (D1) one index for each dimension of the tensor; (F3) a fragment
+    is an accumulator; (F4) elements of f32, bf16 or f16; (F5) no partial sum.
   }];
   let arguments = (ins Tile_Distributed:$value,
                        Arg<Tile_Tensor, "", [MemWrite]>:$destination,

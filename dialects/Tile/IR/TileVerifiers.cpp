@@ -308,6 +308,12 @@ LogicalResult MapOp::verifyRegions() {
   auto yield = dyn_cast<YieldOp>(block->getTerminator());
   if (!yield || yield.getValue().getType() != getElement(getType()))
     return emitOpError("(E4) the body yields one ") << getElement(getType());
+  bool hasRow = isa<FragmentType, RowsType>(getType());
+  bool hasColumn = isa<FragmentType, ColumnsType>(getType());
+  if ((!hasRow && !getRow().use_empty()) ||
+      (!hasColumn && !getColumn().use_empty()))
+    return emitOpError("(E11) the body reads a position that ")
+           << getType() << " does not have";
   return success();
 }
 
@@ -410,7 +416,13 @@ LogicalResult StoreFragmentOp::verify() {
   return success();
 }
 
-static LogicalResult verifyElements(Operation *op, Type tensor) {
+/// (F3), (F4), (F5): what is read from a tensor or written to it.
+static LogicalResult verifyElements(Operation *op, Type value, Type tensor) {
+  auto fragment = dyn_cast<FragmentType>(value);
+  if (fragment && fragment.getOperand())
+    return op->emitOpError("(F3) the fragment is an accumulator");
+  if (isPartial(value))
+    return op->emitOpError("(F5) a partial sum is neither read nor written");
   Type element = cast<MemRefType>(tensor).getElementType();
   if (!element.isF32() && !isHalf(element))
     return op->emitOpError("(F4) the tensor holds f32, bf16 or f16, not ")
@@ -421,15 +433,12 @@ static LogicalResult verifyElements(Operation *op, Type tensor) {
 LogicalResult ReadOp::verify() {
   if (failed(verifyIndices(*this, getSource().getType(), getIndices())))
     return failure();
-  if (isPartial(getType()))
-    return emitOpError("(F5) does not read a partial sum");
-  return verifyElements(*this, getSource().getType());
+  return verifyElements(*this, getType(), getSource().getType());
 }
 
 LogicalResult WriteOp::verify() {
   if (failed(verifyIndices(*this, getDestination().getType(), getIndices())))
     return failure();
-  if (isPartial(getValue().getType()))
-    return emitOpError("(F5) a partial sum is not written");
-  return verifyElements(*this, getDestination().getType());
+  return verifyElements(*this, getValue().getType(),
+                        getDestination().getType());
 }

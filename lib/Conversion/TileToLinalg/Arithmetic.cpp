@@ -76,15 +76,13 @@ LogicalResult KernelEmitter::emitMap(MapOp op, Role &role) {
     for (auto [from, to] : llvm::zip(op.getBody().getArguments(),
                                      arguments.take_front(inputs.size())))
       inner.map(from, to);
-    auto position = [&](BlockArgument argument, bool exists, int64_t dim) {
-      if (argument.use_empty())
-        return;
-      inner.map(argument,
-                exists ? linalg::IndexOp::create(builder, loc, dim).getResult()
-                       : constant(0));
+    auto position = [&](BlockArgument argument, int64_t dim) {
+      if (!argument.use_empty())
+        inner.map(argument,
+                  linalg::IndexOp::create(builder, loc, dim).getResult());
     };
-    position(op.getRow(), !isa<ColumnsType>(op.getType()), 0);
-    position(op.getColumn(), !isa<RowsType>(op.getType()), rank - 1);
+    position(op.getRow(), 0);
+    position(op.getColumn(), rank - 1);
     for (Operation &scalar : op.getBlock()->without_terminator())
       if (failed(emitOther(&scalar, inner)))
         result = failure();
@@ -118,6 +116,60 @@ Value KernelEmitter::convertElements(Value tensor, Type element) {
 void KernelEmitter::emitCast(CastOp op, Role &role) {
   role.map(op, convertElements(role.get(op.getSource()),
                                op.getType().getElementType()));
+}
+
+/// In the type of the operand: factors are rounded to it, then the products.
+void KernelEmitter::emitScaleColumns(ScaleColumnsOp op, Role &role) {
+  RankedTensorType type = getTensorType(op.getType());
+  Type element = type.getElementType();
+  MLIRContext *context = op.getContext();
+  AffineMap identity = AffineMap::getMultiDimIdentityMap(2, context);
+  SmallVector<AffineMap> maps{
+      identity, AffineMap::get(2, 0, getAffineDimExpr(1, context)), identity};
+  SmallVector<Value> inputs{role.get(op.getSource()),
+                            role.get(op.getFactors())};
+  auto generic = linalg::GenericOp::create(
+      builder, loc, type, inputs, emitEmpty(builder, loc, type), maps,
+      SmallVector<utils::IteratorType>(2, parallel),
+      [&](OpBuilder &, Location, ValueRange arguments) {
+        // A product of two halves is exact in f32, so it is rounded once.
+        Type f32 = builder.getF32Type();
+        Value factor = convertFloat(arguments[1], element);
+        Value product =
+            arith::MulFOp::create(builder, loc, convertFloat(arguments[0], f32),
+                                  convertFloat(factor, f32));
+        linalg::YieldOp::create(builder, loc, convertFloat(product, element));
+      });
+  role.map(op, generic.getResult(0));
+}
+
+//===----------------------------------------------------------------------===//
+// Vectors
+//===----------------------------------------------------------------------===//
+
+// prefix_sum -> scf.for with the sum so far
+void KernelEmitter::emitPrefixSum(PrefixSumOp op, Role &role) {
+  Value source = role.get(op.getSource());
+  RankedTensorType type = getTensorType(op.getType());
+  SmallVector<Value> carried{emitEmpty(builder, loc, type),
+                             zero(type.getElementType())};
+  auto loop = scf::ForOp::create(
+      builder, loc, constant(0), constant(type.getDimSize(0)), constant(1),
+      carried,
+      [&](OpBuilder &nested, Location, Value position, ValueRange values) {
+        Value number = tensor::ExtractOp::create(nested, loc, source, position);
+        Value sum = arith::AddFOp::create(nested, loc, values[1], number);
+        Value sums =
+            tensor::InsertOp::create(nested, loc, sum, values[0], position);
+        scf::YieldOp::create(nested, loc, ValueRange{sums, sum});
+      });
+  role.map(op, loop.getResult(0));
+}
+
+void KernelEmitter::emitElement(ElementOp op, Role &role) {
+  Value number = tensor::ExtractOp::create(
+      builder, loc, role.get(op.getSource()), constant(op.getPosition()));
+  role.map(op, number);
 }
 
 //===----------------------------------------------------------------------===//
@@ -203,7 +255,7 @@ void KernelEmitter::emitMma(MmaOp op, Role &role) {
     emitHeldCheck(values, role);
     emitBarrierCheck(values[1], role);
     store(number, role.readers, values[1]);
-    return emitReadTile(values[0], transpose, f32);
+    return emitReadTile(values[0], transpose, /*rows=*/0, f32);
   };
   Value a = emitOperand(op.getA(), false);
   Value b = emitOperand(op.getB(), op.getTransposeB());

@@ -47,6 +47,11 @@ LogicalResult convertType(Type type, SmallVectorImpl<Type> &types) {
                                               columns.getElementType()));
         return success();
       })
+      .Case([&](VecType vec) {
+        types.push_back(
+            RankedTensorType::get({vec.getSize()}, vec.getElementType()));
+        return success();
+      })
       .Case([&](SharedType tile) {
         auto layout = StridedLayoutAttr::get(
             type.getContext(), ShapedType::kDynamic, {tile.getColumns(), 1});
@@ -417,6 +422,10 @@ LogicalResult KernelEmitter::emitTileOperation(Operation *op, Role &role) {
         return success();
       })
       .Case([&](MapOp map) { return emitMap(map, role); })
+      .Case([&](SpreadOp spread) {
+        role.map(spread, role.get(spread.getSource()));
+        return success();
+      })
       .Case<RingOp, EndOp>(done)
 #define CASE(OP, EMIT)                                                         \
   .Case([&](OP typed) {                                                        \
@@ -430,6 +439,9 @@ LogicalResult KernelEmitter::emitTileOperation(Operation *op, Role &role) {
       CASE(RowReduceOp, emitRowReduce)
       CASE(CompleteOp, emitComplete)
       CASE(CastOp, emitCast)
+      CASE(ScaleColumnsOp, emitScaleColumns)
+      CASE(PrefixSumOp, emitPrefixSum)
+      CASE(ElementOp, emitElement)
       CASE(MmaOp, emitMma)
       CASE(AwaitOp, emitAwait)
       CASE(DrainOp, emitDrain)

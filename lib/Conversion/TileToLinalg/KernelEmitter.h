@@ -18,7 +18,7 @@
 namespace transmamba::tile {
 
 /// What a value of a kernel is in the function:
-///   frag, rows, cols         a tensor
+///   frag, rows, cols, vec    a tensor
 ///   partial rows             a tensor with the sums of the four threads
 ///   pending                  a tensor, and the number of the multiplication
 ///   smem                     a strided memref, the number of the tile, and of
@@ -119,6 +119,9 @@ private:
   void emitRowReduce(RowReduceOp op, Role &role);
   void emitComplete(CompleteOp op, Role &role);
   void emitCast(CastOp op, Role &role);
+  void emitScaleColumns(ScaleColumnsOp op, Role &role);
+  void emitPrefixSum(PrefixSumOp op, Role &role);
+  void emitElement(ElementOp op, Role &role);
   void emitMma(MmaOp op, Role &role);
   void emitAwait(AwaitOp op, Role &role);
   void emitDrain(DrainOp op, Role &role);
@@ -132,7 +135,7 @@ private:
   void emitStore(StoreOp op, Role &role);
   void emitRead(ReadOp op, Role &role);
   void emitWrite(WriteOp op, Role &role);
-  mlir::Value emitReadTile(mlir::Value tile, bool transpose,
+  mlir::Value emitReadTile(mlir::Value tile, bool transpose, int64_t rows,
                            mlir::Type element);
   Box emitBox(mlir::Value tensor, mlir::ValueRange start, int64_t rows,
               int64_t columns);

@@ -152,24 +152,38 @@ void KernelEmitter::emitSlice(RowSliceOp op, Role &role) {
   role.map(op, {slice, values[1], values[2]});
 }
 
-/// A tile, or its transpose, as a tensor of its own.
-Value KernelEmitter::emitReadTile(Value tile, bool transpose, Type element) {
+/// A tile, or its transpose, as a tensor of its own. It may have more rows,
+/// which hold poison.
+Value KernelEmitter::emitReadTile(Value tile, bool transpose, int64_t rows,
+                                  Type element) {
   SmallVector<int64_t> shape(cast<MemRefType>(tile.getType()).getShape());
   if (transpose)
     std::swap(shape[0], shape[1]);
-  return tensor::GenerateOp::create(
-      builder, loc, RankedTensorType::get(shape, element), ValueRange(),
-      [&](OpBuilder &, Location, ValueRange at) {
-        Value number = load(tile, {at[transpose], at[!transpose]});
-        tensor::YieldOp::create(builder, loc, convertFloat(number, element));
-      });
+  int64_t tileRows = shape[0];
+  shape[0] = std::max(rows, tileRows);
+  auto emitElement = [&](OpBuilder &, Location, ValueRange at) {
+    SmallVector<Value> indices(at);
+    // A row that exists is read in any case, so that nothing branches.
+    if (rows > tileRows)
+      indices[0] = min(at[0], constant(tileRows - 1));
+    if (transpose)
+      std::swap(indices[0], indices[1]);
+    Value number = convertFloat(load(tile, indices), element);
+    if (rows > tileRows)
+      number =
+          select(less(at[0], constant(tileRows)), number, getPoison(element));
+    tensor::YieldOp::create(builder, loc, number);
+  };
+  return tensor::GenerateOp::create(builder, loc,
+                                    RankedTensorType::get(shape, element),
+                                    ValueRange(), emitElement);
 }
 
 void KernelEmitter::emitLoadFragment(LoadFragmentOp op, Role &role) {
   SmallVector<Value, 2> tile = role.lookup(op.getTile());
   emitHeldCheck(tile, role);
   emitBarrierCheck(tile[1], role);
-  role.map(op, emitReadTile(tile[0], op.getTranspose(),
+  role.map(op, emitReadTile(tile[0], op.getTranspose(), op.getType().getRows(),
                             op.getType().getElementType()));
 }
 
@@ -206,8 +220,13 @@ void KernelEmitter::emitStore(StoreOp op, Role &role) {
 // Registers from and to tensors
 //===----------------------------------------------------------------------===//
 
+/// Whether the number of a row alone says which number it is.
+static bool isDown(Type type) { return isa<RowsType, VecType>(type); }
+
 /// Rows are a box of one column, columns a box of one row.
 static std::pair<int64_t, int64_t> getBoxSize(Type type) {
+  if (auto vec = dyn_cast<VecType>(type))
+    return {vec.getSize(), 1};
   if (auto rows = dyn_cast<RowsType>(type))
     return {rows.getSize(), 1};
   if (auto columns = dyn_cast<ColumnsType>(type))
@@ -227,7 +246,7 @@ void KernelEmitter::emitRead(ReadOp op, Role &role) {
   auto emitElement = [&](OpBuilder &, Location, ValueRange at) {
     Value none = constant(0);
     Value row = isa<ColumnsType>(op.getType()) ? none : at.front();
-    Value column = isa<RowsType>(op.getType()) ? none : at.back();
+    Value column = isDown(op.getType()) ? none : at.back();
     auto isBetween = [&](Value first, Value x, Value end) {
       Value reached = arith::CmpIOp::create(
           builder, loc, arith::CmpIPredicate::sle, first, x);
@@ -269,7 +288,7 @@ void KernelEmitter::emitWrite(WriteOp op, Role &role) {
     SmallVector<Value> at;
     if (!isa<ColumnsType>(valueType))
       at.push_back(row);
-    if (!isa<RowsType>(valueType))
+    if (!isDown(valueType))
       at.push_back(column);
     Value number = tensor::ExtractOp::create(builder, loc, value, at);
     store(convertFloat(number, element), destination, indices);
