@@ -6,21 +6,15 @@
 
 #include "TileKernel.h"
 #include <cmath>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <random>
-#include <sstream>
 
 using namespace testing_tile;
 
 static constexpr int64_t kHeadDim = 96, kWidth = 1536;
 
 static std::string readSource() {
-  std::ifstream file(TRANSMAMBA_SOURCE_DIR
-                     "/test/Conversion/TileToNVVM/attention.mlir");
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
+  return readTest("Conversion/TileToNVVM/attention.mlir");
 }
 
 namespace {

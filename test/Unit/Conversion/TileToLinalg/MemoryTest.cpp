@@ -165,6 +165,10 @@ TEST(TileReadAndWrite, ClipRows) {
   checkRegisters(Element::BF16, "!tile.rows<64xf32>", 64, 1);
 }
 
+TEST(TileReadAndWrite, ClipVectors) {
+  checkRegisters(Element::F32, "!tile.vec<32xf32>", 32, 1);
+}
+
 TEST(TileReadAndWrite, ClipColumns) {
   checkRegisters(Element::F32, "!tile.cols<32xf32>", 1, 32);
   checkRegisters(Element::BF16, "!tile.cols<32xf32>", 1, 32);
@@ -236,4 +240,43 @@ TEST(TileLoadFragment, PlainAndTransposed) {
       ASSERT_EQ(y.at(at), x.at(transpose ? Indices{at[1], at[0]} : at));
     });
   }
+}
+
+// Rows that the tile does not have are nobody's, and are not written.
+TEST(TileLoadFragment, RoundsRowsUp) {
+  KernelText text;
+  text.arguments =
+      "%x: memref<48x16xbf16>, %y: memref<64x16xf32>, %z: memref<64x16xbf16>";
+  text.shared = "%r = tile.ring : !tile.ring<48x16xbf16, stages = 1>\n"
+                "%t = tile.alloc : !tile.smem<64x16xbf16>\n";
+  text.producer = "tile.load %x[%c0, %c0] to %r : memref<48x16xbf16>, "
+                  "!tile.ring<48x16xbf16, stages = 1>\n";
+  text.consumers = R"(
+    %tx = tile.consumer_wait %r : !tile.ring<48x16xbf16, stages = 1>
+    %a = tile.load_fragment %tx : !tile.smem<48x16xbf16> -> !tile.frag<64x16xbf16, a>
+    %f = tile.map (%e = %a) : (!tile.frag<64x16xbf16, a>) -> !tile.frag<64x16xf32> {
+      %w = arith.extf %e : bf16 to f32
+      tile.yield %w : f32
+    }
+    tile.write %f to %y[%c0, %c0] : !tile.frag<64x16xf32>, memref<64x16xf32>
+    %one = arith.constant 1.0 : f32
+    %ones = tile.fill %one : f32 -> !tile.frag<64x16xf32>
+    %first = tile.row_slice %t[%c0] : !tile.smem<64x16xbf16> -> !tile.smem<48x16xbf16>
+    tile.store_fragment %ones to %first : !tile.frag<64x16xf32>, !tile.smem<48x16xbf16>
+    tile.store %t to %z[%c0, %c0] : !tile.smem<64x16xbf16>, memref<64x16xbf16>
+    tile.store_wait
+  )";
+  TileKernel kernel(text.str(), "f");
+  Buffer x({48, 16}, Element::BF16, number), y({64, 16}, Element::F32),
+      z({64, 16}, Element::BF16);
+  EXPECT_EQ(kernel.run({&x, &y, &z}), 0);
+  y.forEach([&](const Indices &at) {
+    if (at[0] < 48) {
+      ASSERT_EQ(y.at(at), x.at(at));
+      ASSERT_EQ(z.at(at), 1);
+    } else {
+      ASSERT_TRUE(std::isnan(y.at(at)));
+      ASSERT_TRUE(std::isnan(z.at(at)));
+    }
+  });
 }

@@ -192,6 +192,49 @@ TEST(TileRowReduce, SumMaximumAndPartialSum) {
 }
 
 //===----------------------------------------------------------------------===//
+// Vectors
+//===----------------------------------------------------------------------===//
+
+TEST(TileVector, SumsSpreadsAndGivesElements) {
+  KernelText text;
+  text.arguments = "%x: memref<64x1xf32>, %sums: memref<64x1xf32>, "
+                   "%r: memref<64x1xf32>, %c: memref<1x64xf32>, "
+                   "%last: memref<64x1xf32>";
+  text.consumers = R"(
+    %v = tile.read %x[%c0, %c0] : memref<64x1xf32> -> !tile.vec<64xf32>
+    %s = tile.prefix_sum %v : !tile.vec<64xf32>
+    tile.write %s to %sums[%c0, %c0] : !tile.vec<64xf32>, memref<64x1xf32>
+    %w = tile.map (%a = %v, %b = %s) : (!tile.vec<64xf32>, !tile.vec<64xf32>) -> !tile.vec<64xf32> {
+      %e = arith.subf %b, %a : f32
+      tile.yield %e : f32
+    }
+    %fr = tile.spread %w : !tile.vec<64xf32> -> !tile.rows<64xf32>
+    %fc = tile.spread %w : !tile.vec<64xf32> -> !tile.cols<64xf32>
+    tile.write %fr to %r[%c0, %c0] : !tile.rows<64xf32>, memref<64x1xf32>
+    tile.write %fc to %c[%c0, %c0] : !tile.cols<64xf32>, memref<1x64xf32>
+    %number = tile.element %s[62] : !tile.vec<64xf32>
+    %all = tile.fill %number : f32 -> !tile.vec<64xf32>
+    tile.write %all to %last[%c0, %c0] : !tile.vec<64xf32>, memref<64x1xf32>
+  )";
+  TileKernel kernel(text.str(), "f");
+  Buffer x({64, 1}, Element::F32, exact), sums = rows(0, 0), r = rows(0, 0),
+                                          c({1, 64}, Element::F32),
+                                          last = rows(0, 0);
+  EXPECT_EQ(kernel.run({&x, &sums, &r, &c, &last}), 0);
+  double sum = 0, wanted = 0;
+  for (int64_t i = 0; i < 64; ++i) {
+    EXPECT_EQ(r.at({i, 0}), sum);
+    EXPECT_EQ(c.at({0, i}), sum);
+    sum += x.at({i, 0});
+    EXPECT_EQ(sums.at({i, 0}), sum);
+    if (i == 62)
+      wanted = sum;
+  }
+  for (int64_t i = 0; i < 64; ++i)
+    EXPECT_EQ(last.at({i, 0}), wanted);
+}
+
+//===----------------------------------------------------------------------===//
 // Multiplication
 //===----------------------------------------------------------------------===//
 
@@ -287,6 +330,34 @@ TEST(TileMma, FragmentByShared) {
     %f = tile.await %p after %r : !tile.rows<64xf32>, !tile.pending<64x48xf32>
   )",
                 false, false, 1);
+}
+
+// In bf16: the factor is rounded, then the product. A map reads the result.
+TEST(TileScaleColumns, RoundsTwice) {
+  KernelText text;
+  text.arguments = "%x: memref<64x16xf32>, %c: memref<1x16xf32>";
+  text.consumers = R"(
+    %fx = tile.read %x[%c0, %c0] : memref<64x16xf32> -> !tile.frag<64x16xf32>
+    %fc = tile.read %c[%c0, %c0] : memref<1x16xf32> -> !tile.cols<16xf32>
+    %h = tile.cast %fx : !tile.frag<64x16xf32> -> !tile.frag<64x16xbf16, a>
+    %s = tile.scale_columns %h by %fc : !tile.frag<64x16xbf16, a>, !tile.cols<16xf32>
+    %y = tile.map (%a = %s) : (!tile.frag<64x16xbf16, a>) -> !tile.frag<64x16xf32> {
+      %e = arith.extf %a : bf16 to f32
+      tile.yield %e : f32
+    }
+    tile.write %y to %x[%c0, %c0] : !tile.frag<64x16xf32>, memref<64x16xf32>
+  )";
+  TileKernel kernel(text.str(), "f");
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  auto draw = [&](const Indices &) { return normal(random); };
+  Buffer x({64, 16}, Element::F32, draw), c({1, 16}, Element::F32, draw);
+  Buffer before = x;
+  EXPECT_EQ(kernel.run({&x, &c}), 0);
+  x.forEach([&](const Indices &at) {
+    float factor = roundToBF16(c.at({0, at[1]}));
+    ASSERT_EQ(x.at(at), roundToBF16(roundToBF16(before.at(at)) * factor));
+  });
 }
 
 // A product with the unit matrix shows what an operand holds.

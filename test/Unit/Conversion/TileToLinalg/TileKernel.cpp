@@ -28,6 +28,8 @@
 #include "llvm/Support/TargetSelect.h"
 #include <cmath>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 using namespace mlir;
 using namespace testing_tile;
@@ -157,6 +159,13 @@ std::string KernelText::str() const {
     text += "tile.producer registers 24 {\n" + producer + "}\n";
   return text + "tile.consumers %warpgroup in " + std::to_string(warpgroups) +
          " registers 128 {\n" + consumers + "}\n}\n";
+}
+
+std::string testing_tile::readTest(const std::string &path) {
+  std::ifstream file(TRANSMAMBA_SOURCE_DIR "/test/" + path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 //===----------------------------------------------------------------------===//

@@ -87,6 +87,9 @@ struct KernelText {
   std::string str() const;
 };
 
+/// The text of a file of the test suite.
+std::string readTest(const std::string &path);
+
 inline int32_t bit(transmamba::TileFault fault) {
   return static_cast<int32_t>(fault);
 }
