@@ -1,4 +1,4 @@
-"""Constraints of the dialect: a number in a description stands in the verifier, and is violated in invalid.mlir; none is elsewhere."""
+"""Constraints of the dialects: a number in a description stands in the verifier, and is violated in invalid.mlir; none is elsewhere."""
 
 import re
 
@@ -6,14 +6,17 @@ import pytest
 
 NUMBER = re.compile(r"\(([ACY]\d+|S[123])\)")
 DIALECT = "dialects/TransMamba/IR"
+# A letter for each group of operations, and T for types.
+TILE_NUMBER = re.compile(r"\(([DEFKLMRT]\d+)\)")
+TILE = "dialects/Tile/IR"
 
 
-def described(root, file, pattern):
+def described(root, file, pattern, dialect=DIALECT, number=NUMBER):
     """Numbers in the definition of each mnemonic of a .td file."""
-    text = (root / DIALECT / file).read_text()
+    text = (root / dialect / file).read_text()
     starts = list(re.finditer(pattern, text, re.M))
     ends = [match.start() for match in starts[1:]] + [len(text)]
-    return {match[1]: set(NUMBER.findall(text[match.start() : end])) for match, end in zip(starts, ends)}
+    return {match[1]: set(number.findall(text[match.start() : end])) for match, end in zip(starts, ends)}
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +79,33 @@ def test_types_and_attributes(root, violated, file, pattern):
         assert expected <= violated.get(mnemonic, set()), mnemonic
         for number in expected:
             assert f"({number})" in source, f"{mnemonic}: ({number}) has no verifier"
+
+
+@pytest.fixture(scope="module")
+def tile(root):
+    """Numbers of each operation and type of the tile dialect."""
+    operations = described(root, "TileOps.td", r'^def \w+Op\s*: \w+Op<"(\w+)"', TILE, TILE_NUMBER)
+    types = described(root, "TileTypes.td", r'^def \w+\s*: \w+Type<"\w+",\s*"(\w+)"', TILE, TILE_NUMBER)
+    assert len(operations) > 30 and len(types) > 5
+    return {**operations, **types}
+
+
+def test_tile_numbers_are_verified(root, tile):
+    verified = set()
+    for file in ("TileVerifiers.cpp", "TileTypes.cpp"):
+        verified |= set(re.findall(r'"\((\w\d+)\)', (root / TILE / file).read_text()))
+    numbers = set().union(*tile.values())
+    assert numbers == verified
+    for letter in {number[0] for number in numbers}:
+        used = sorted(int(number[1:]) for number in numbers if number[0] == letter)
+        assert used == list(range(1, len(used) + 1)), f"a number of {letter} is left out"
+
+
+def test_tile_numbers_are_violated(root, tile):
+    violated = {}
+    for part in (root / "test/Dialect/Tile/invalid.mlir").read_text().split("// -----"):
+        for match in re.finditer(r"// expected-error @\+1 {{(?:'tile\.(\w+)' op )?\((\w\d+)\)[^\n]*\n([^\n]*)", part):
+            name = match[1] or re.search(r"!tile\.(\w+)", match[3])[1]
+            violated.setdefault(name, set()).add(match[2])
+    for mnemonic, numbers in tile.items():
+        assert numbers == violated.get(mnemonic, set()), mnemonic

@@ -127,7 +127,7 @@ def Tile_ConsumersOp : Tile_Op<"consumers", [
     `count` warpgroups run the body, each with its own number (0 to `count` - 1).
 
     Constraints: (R1) `registers` is a multiple of 8 from 24 to 240; (R2) 1 to 3
-    warpgroups.
+    warpgroups; (R3) the body has one argument, the number.
   }];
   let arguments = (ins I32Attr:$count, I32Attr:$registers);
   let regions = (region SizedRegion<1>:$body);
@@ -158,7 +158,7 @@ def Tile_LaunchOp : Tile_Op<"launch", [
                        Index:$gridZ, Variadic<AnyType>:$inputs);
   let assemblyFormat = [{
     $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)` `(` $inputs `)` attr-dict
-    (`:` type($inputs)^)?
+    (`:` qualified(type($inputs))^)?
   }];
 }
 
@@ -181,13 +181,13 @@ def Tile_GridDimOp : Tile_GridOp<"grid_dim"> {
 def Tile_AllocOp : Tile_Op<"alloc", [HasParent<"KernelOp">]> {
   let summary = "a tile of shared memory";
   let results = (outs Res<Tile_SharedType, "", [MemAlloc]>:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
+  let assemblyFormat = "attr-dict `:` qualified(type($result))";
 }
 
 def Tile_RingOp : Tile_Op<"ring", [HasParent<"KernelOp">]> {
   let summary = "a ring of tiles of shared memory, all of them free";
   let results = (outs Res<Tile_RingType, "", [MemAlloc]>:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
+  let assemblyFormat = "attr-dict `:` qualified(type($result))";
 }
 
 def Tile_LoadOp : Tile_Op<"load"> {
@@ -208,7 +208,7 @@ def Tile_LoadOp : Tile_Op<"load"> {
                        Arg<Tile_RingType, "", [MemWrite]>:$ring,
                        OptionalAttr<Tile_CacheAttr>:$cache);
   let assemblyFormat = [{
-    $source `[` $indices `]` `to` $ring (`cache` $cache^)? attr-dict `:` type($source) `,` type($ring)
+    $source `[` $indices `]` `to` $ring (`cache` $cache^)? attr-dict `:` qualified(type($source)) `,` qualified(type($ring))
   }];
   let hasVerifier = 1;
 }
@@ -223,7 +223,7 @@ def Tile_ConsumerWaitOp : Tile_Op<"consumer_wait", [
   }];
   let arguments = (ins Arg<Tile_RingType, "", [MemRead, MemWrite]>:$ring);
   let results = (outs Tile_SharedType:$tile);
-  let assemblyFormat = "$ring attr-dict `:` type($ring)";
+  let assemblyFormat = "$ring attr-dict `:` qualified(type($ring))";
   let hasVerifier = 1;
 }
 
@@ -236,7 +236,7 @@ def Tile_ConsumerReleaseOp : Tile_Op<"consumer_release"> {
     Constraints: (D6) inside `tile.consumers`; (D4) the ring is a `tile.ring`.
   }];
   let arguments = (ins Arg<Tile_RingType, "", [MemRead, MemWrite]>:$ring);
-  let assemblyFormat = "$ring attr-dict `:` type($ring)";
+  let assemblyFormat = "$ring attr-dict `:` qualified(type($ring))";
   let hasVerifier = 1;
 }
 
@@ -248,7 +248,7 @@ def Tile_RowSliceOp : Tile_Op<"row_slice", [Pure]> {
   }];
   let arguments = (ins Tile_SharedType:$source, Index:$offset);
   let results = (outs Tile_SharedType:$result);
-  let assemblyFormat = "$source `[` $offset `]` attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = "$source `[` $offset `]` attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -267,7 +267,7 @@ def Tile_StoreOp : Tile_Op<"store"> {
                        Arg<Tile_Tensor, "", [MemWrite]>:$destination,
                        Variadic<Index>:$indices);
   let assemblyFormat = [{
-    $tile `to` $destination `[` $indices `]` attr-dict `:` type($tile) `,` type($destination)
+    $tile `to` $destination `[` $indices `]` attr-dict `:` qualified(type($tile)) `,` qualified(type($destination))
   }];
   let hasVerifier = 1;
 }
@@ -318,7 +318,7 @@ def Tile_MmaOp : Tile_Op<"mma", [MemoryEffects<[MemRead, MemWrite]>]> {
     MxN, with K a multiple of 16 and N at most 256; (M2) `a` and `b` have the same
     16-bit float type; (M3) `a` in registers is an operand fragment; (M4) `acc`
     has the shape of the result; (M5) inside `tile.consumers`; (M6) tiles are
-    swizzled; (M7) M is 64 times a whole number.
+    swizzled.
 
     ```mlir
     %s = tile.mma %q, %k transpose_b : !tile.smem<64x96xbf16>, !tile.smem<128x96xbf16> -> !tile.pending<64x128xf32>
@@ -332,7 +332,7 @@ def Tile_MmaOp : Tile_Op<"mma", [MemoryEffects<[MemRead, MemWrite]>]> {
   let results = (outs Tile_PendingType:$result);
   let assemblyFormat = [{
     $a `,` $b (`transpose_b` $transposeB^)? (`acc` $acc^)? attr-dict `:`
-    type($a) `,` type($b) (`,` type($acc)^)? `->` type($result)
+    qualified(type($a)) `,` qualified(type($b)) (`,` qualified(type($acc))^)? `->` qualified(type($result))
   }];
   let hasVerifier = 1;
 }
@@ -351,7 +351,7 @@ def Tile_AwaitOp : Tile_Op<"await", [
   let arguments = (ins Tile_PendingType:$pending, Optional<Tile_RowsType>:$after);
   let results = (outs Tile_FragmentType:$result);
   let assemblyFormat = [{
-    $pending (`after` $after^ `:` type($after) `,`):(`:`)? type($pending) attr-dict
+    $pending (`after` $after^ `:` qualified(type($after)) `,`):(`:`)? qualified(type($pending)) attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -361,7 +361,7 @@ def Tile_DrainOp : Tile_Op<"drain", [MemoryEffects<[MemRead, MemWrite]>]> {
   let description = [{
     The older ones have read their operands, whose tiles may be released.
 
-    Constraints: (M5) inside `tile.consumers`; (M8) 0 to 7 may stay under way.
+    Constraints: (M5) inside `tile.consumers`; (M7) 0 to 7 may stay under way.
   }];
   let arguments = (ins I32Attr:$keep);
   let assemblyFormat = "`keep` $keep attr-dict";
@@ -379,7 +379,7 @@ def Tile_FillOp : Tile_Op<"fill", [Pure]> {
   }];
   let arguments = (ins AnyFloat:$value);
   let results = (outs Tile_Distributed:$result);
-  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+  let assemblyFormat = "$value attr-dict `:` qualified(type($value)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -425,7 +425,7 @@ def Tile_MapOp : Tile_Op<"map", [
 def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, HasParent<"MapOp">]> {
   let summary = "the element that a map computes";
   let arguments = (ins AnyFloat:$value);
-  let assemblyFormat = "$value attr-dict `:` type($value)";
+  let assemblyFormat = "$value attr-dict `:` qualified(type($value))";
 }
 
 def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
@@ -437,7 +437,7 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
   }];
   let arguments = (ins Tile_ReductionAttr:$kind, Tile_FragmentType:$source);
   let results = (outs Tile_RowsType:$result);
-  let assemblyFormat = "$kind $source attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = "$kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -449,7 +449,7 @@ def Tile_CompleteOp : Tile_Op<"complete", [
   }];
   let arguments = (ins Tile_RowsType:$source);
   let results = (outs Tile_RowsType:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source)";
+  let assemblyFormat = "$source attr-dict `:` qualified(type($source))";
   let hasVerifier = 1;
 }
 
@@ -462,7 +462,7 @@ def Tile_CastOp : Tile_Op<"cast", [Pure]> {
   }];
   let arguments = (ins Tile_FragmentType:$source);
   let results = (outs Tile_FragmentType:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = "$source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -476,7 +476,7 @@ def Tile_ScaleColumnsOp : Tile_Op<"scale_columns", [
   }];
   let arguments = (ins Tile_FragmentType:$source, Tile_ColumnsType:$factors);
   let results = (outs Tile_FragmentType:$result);
-  let assemblyFormat = "$source `by` $factors attr-dict `:` type($source) `,` type($factors)";
+  let assemblyFormat = "$source `by` $factors attr-dict `:` qualified(type($source)) `,` qualified(type($factors))";
   let hasVerifier = 1;
 }
 
@@ -485,7 +485,7 @@ def Tile_PrefixSumOp : Tile_Op<"prefix_sum", [
   let summary = "sums of all numbers up to each, that one included";
   let arguments = (ins Tile_VecType:$source);
   let results = (outs Tile_VecType:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source)";
+  let assemblyFormat = "$source attr-dict `:` qualified(type($source))";
 }
 
 def Tile_SpreadOp : Tile_Op<"spread", [Pure]> {
@@ -495,7 +495,7 @@ def Tile_SpreadOp : Tile_Op<"spread", [Pure]> {
   }];
   let arguments = (ins Tile_VecType:$source);
   let results = (outs AnyTypeOf<[Tile_RowsType, Tile_ColumnsType]>:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = "$source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -506,7 +506,7 @@ def Tile_ElementOp : Tile_Op<"element", [Pure]> {
   }];
   let arguments = (ins Tile_VecType:$source, I32Attr:$position);
   let results = (outs F32:$result);
-  let assemblyFormat = "$source `[` $position `]` attr-dict `:` type($source)";
+  let assemblyFormat = "$source `[` $position `]` attr-dict `:` qualified(type($source))";
   let hasVerifier = 1;
 }
 
@@ -518,17 +518,17 @@ def Tile_LoadFragmentOp : Tile_Op<"load_fragment"> {
   let summary = "a tile, or its transpose, as the left operand of a multiplication";
   let description = [{
     A warpgroup multiplies 64 rows at a time. Where the tile (or its transpose)
-    has another number of rows, the fragment has more: the rest holds copies of
-    rows, which no operation writes to memory.
+    has another number of rows, the fragment has more, whose numbers mean nothing.
 
     Constraints: (F1) the shape of the tile, or its transpose, rows rounded up to
     a multiple of 64; (F2) same type of elements, and the result is an operand;
-    (F6) the tile has a multiple of 16 rows; (M6) it is swizzled.
+    (F6) the tile (or its transpose) has a multiple of 16 rows. Such a tile is
+    swizzled.
   }];
   let arguments = (ins Arg<Tile_SharedType, "", [MemRead]>:$tile,
                        UnitAttr:$transpose);
   let results = (outs Tile_FragmentType:$result);
-  let assemblyFormat = "(`transpose` $transpose^)? $tile attr-dict `:` type($tile) `->` type($result)";
+  let assemblyFormat = "(`transpose` $transpose^)? $tile attr-dict `:` qualified(type($tile)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -544,7 +544,7 @@ def Tile_StoreFragmentOp : Tile_Op<"store_fragment"> {
   }];
   let arguments = (ins Tile_FragmentType:$source,
                        Arg<Tile_SharedType, "", [MemWrite]>:$tile);
-  let assemblyFormat = "$source `to` $tile attr-dict `:` type($source) `,` type($tile)";
+  let assemblyFormat = "$source `to` $tile attr-dict `:` qualified(type($source)) `,` qualified(type($tile))";
   let hasVerifier = 1;
 }
 
@@ -561,7 +561,7 @@ def Tile_ReadOp : Tile_Op<"read"> {
   let arguments = (ins Arg<Tile_Tensor, "", [MemRead]>:$source,
                        Variadic<Index>:$indices);
   let results = (outs Tile_Distributed:$result);
-  let assemblyFormat = "$source `[` $indices `]` attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = "$source `[` $indices `]` attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 
@@ -576,7 +576,7 @@ def Tile_WriteOp : Tile_Op<"write"> {
   let arguments = (ins Tile_Distributed:$value,
                        Arg<Tile_Tensor, "", [MemWrite]>:$destination,
                        Variadic<Index>:$indices);
-  let assemblyFormat = "$value `to` $destination `[` $indices `]` attr-dict `:` type($value) `,` type($destination)";
+  let assemblyFormat = "$value `to` $destination `[` $indices `]` attr-dict `:` qualified(type($value)) `,` qualified(type($destination))";
   let hasVerifier = 1;
 }
 

@@ -75,6 +75,8 @@ LogicalResult ProducerOp::verify() {
 LogicalResult ConsumersOp::verify() {
   if (getCount() < 1 || getCount() > 3)
     return emitOpError("(R2) has 1 to 3 warpgroups, not ") << getCount();
+  if (getBody().getNumArguments() != 1 || !getWarpgroup().getType().isIndex())
+    return emitOpError("(R3) the body has one argument, an index");
   return verifyRegisters(*this, getRegisters());
 }
 
@@ -205,9 +207,6 @@ LogicalResult MmaOp::verify() {
   if (aElement != b.getElementType() || !isHalf(aElement))
     return emitOpError("(M2) multiplies ")
            << aElement << " by " << b.getElementType();
-  if (aShape[0] % 64 != 0)
-    return emitOpError("(M7) 'a' has ")
-           << aShape[0] << " rows, not a multiple of 64";
   if (Value acc = getAcc()) {
     auto pending = dyn_cast<PendingType>(acc.getType());
     FragmentType fragment =
@@ -225,7 +224,7 @@ LogicalResult AwaitOp::verify() {
 
 LogicalResult DrainOp::verify() {
   if (getKeep() > 7)
-    return emitOpError("(M8) keeps 0 to 7 multiplications, not ") << getKeep();
+    return emitOpError("(M7) keeps 0 to 7 multiplications, not ") << getKeep();
   return verifyInside<ConsumersOp>(*this, "(M5)");
 }
 
@@ -398,8 +397,6 @@ LogicalResult LoadFragmentOp::verify() {
   if (!result.getOperand() || result.getElementType() != tile.getElementType())
     return emitOpError("(F2) ")
            << result << " is not an operand of " << tile.getElementType();
-  if (!tile.isSwizzled())
-    return emitOpError("(M6) ") << tile << " is not swizzled";
   return success();
 }
 
