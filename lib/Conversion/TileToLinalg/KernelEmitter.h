@@ -135,6 +135,8 @@ private:
   void emitStore(StoreOp op, Role &role);
   void emitRead(ReadOp op, Role &role);
   void emitWrite(WriteOp op, Role &role);
+  mlir::Value emitTensor(mlir::RankedTensorType type, mlir::Value initial,
+                         mlir::function_ref<void(mlir::Value)> fill);
   mlir::Value emitReadTile(mlir::Value tile, bool transpose, int64_t rows,
                            mlir::Type element);
   Box emitBox(mlir::Value tensor, mlir::ValueRange start, int64_t rows,

@@ -6,6 +6,7 @@
 
 #include "KernelEmitter.h"
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -115,6 +116,19 @@ void KernelEmitter::emitLoops(
   body(row, column, indices);
 }
 
+/// A tensor that `fill` writes as a buffer of its own: an operation on tensors
+/// that reads other memory could be moved behind a later write to that.
+Value KernelEmitter::emitTensor(RankedTensorType type, Value initial,
+                                function_ref<void(Value)> fill) {
+  auto memory = MemRefType::get(type.getShape(), type.getElementType());
+  Value copy = memref::AllocOp::create(builder, loc, memory);
+  linalg::FillOp::create(builder, loc, initial, copy);
+  fill(copy);
+  return bufferization::ToTensorOp::create(builder, loc, type, copy,
+                                           /*restrict=*/true,
+                                           /*writable=*/true);
+}
+
 //===----------------------------------------------------------------------===//
 // Shared memory
 //===----------------------------------------------------------------------===//
@@ -152,31 +166,25 @@ void KernelEmitter::emitSlice(RowSliceOp op, Role &role) {
   role.map(op, {slice, values[1], values[2]});
 }
 
-/// A tile, or its transpose, as a tensor of its own. It may have more rows,
-/// which hold poison.
+/// A tile, or its transpose, as a tensor. It may have more rows, which hold
+/// poison.
 Value KernelEmitter::emitReadTile(Value tile, bool transpose, int64_t rows,
                                   Type element) {
   SmallVector<int64_t> shape(cast<MemRefType>(tile.getType()).getShape());
   if (transpose)
     std::swap(shape[0], shape[1]);
-  int64_t tileRows = shape[0];
-  shape[0] = std::max(rows, tileRows);
-  auto emitElement = [&](OpBuilder &, Location, ValueRange at) {
-    SmallVector<Value> indices(at);
-    // A row that exists is read in any case, so that nothing branches.
-    if (rows > tileRows)
-      indices[0] = min(at[0], constant(tileRows - 1));
-    if (transpose)
-      std::swap(indices[0], indices[1]);
-    Value number = convertFloat(load(tile, indices), element);
-    if (rows > tileRows)
-      number =
-          select(less(at[0], constant(tileRows)), number, getPoison(element));
-    tensor::YieldOp::create(builder, loc, number);
-  };
-  return tensor::GenerateOp::create(builder, loc,
-                                    RankedTensorType::get(shape, element),
-                                    ValueRange(), emitElement);
+  Value none = constant(0);
+  Box box{{none, none}, none, constant(shape[0]), none, constant(shape[1])};
+  shape[0] = std::max(rows, shape[0]);
+  auto type = RankedTensorType::get(shape, element);
+  return emitTensor(type, getPoison(element), [&](Value copy) {
+    emitLoops(box, [&](Value row, Value column, ValueRange) {
+      SmallVector<Value> at{row, column};
+      if (transpose)
+        std::swap(at[0], at[1]);
+      store(convertFloat(load(tile, at), element), copy, {row, column});
+    });
+  });
 }
 
 void KernelEmitter::emitLoadFragment(LoadFragmentOp op, Role &role) {
@@ -220,9 +228,6 @@ void KernelEmitter::emitStore(StoreOp op, Role &role) {
 // Registers from and to tensors
 //===----------------------------------------------------------------------===//
 
-/// Whether the number of a row alone says which number it is.
-static bool isDown(Type type) { return isa<RowsType, VecType>(type); }
-
 /// Rows are a box of one column, columns a box of one row.
 static std::pair<int64_t, int64_t> getBoxSize(Type type) {
   if (auto vec = dyn_cast<VecType>(type))
@@ -235,62 +240,44 @@ static std::pair<int64_t, int64_t> getBoxSize(Type type) {
   return {fragment.getRows(), fragment.getColumns()};
 }
 
+/// Where a value holds the number of a row and a column of its box.
+static SmallVector<Value> getPlace(Type type, Value row, Value column) {
+  if (isa<ColumnsType>(type))
+    return {column};
+  if (isa<RowsType, VecType>(type))
+    return {row};
+  return {row, column};
+}
+
 void KernelEmitter::emitRead(ReadOp op, Role &role) {
   Value source = role.get(op.getSource());
-  SmallVector<Value> start = role.flatten(op.getIndices());
   auto [rowCount, columnCount] = getBoxSize(op.getType());
-  Box box = emitBox(source, start, rowCount, columnCount);
+  Box box =
+      emitBox(source, role.flatten(op.getIndices()), rowCount, columnCount);
   SmallVector<Type> types;
   (void)convertType(op.getType(), types);
   auto type = cast<RankedTensorType>(types[0]);
-  auto emitElement = [&](OpBuilder &, Location, ValueRange at) {
-    Value none = constant(0);
-    Value row = isa<ColumnsType>(op.getType()) ? none : at.front();
-    Value column = isDown(op.getType()) ? none : at.back();
-    auto isBetween = [&](Value first, Value x, Value end) {
-      Value reached = arith::CmpIOp::create(
-          builder, loc, arith::CmpIPredicate::sle, first, x);
-      return both(reached, less(x, end));
-    };
-    Value inside = both(isBetween(box.firstRow, row, box.endRow),
-                        isBetween(box.firstColumn, column, box.endColumn));
-    auto ifInside = scf::IfOp::create(builder, loc, type.getElementType(),
-                                      inside, /*withElseRegion=*/true);
-    {
-      OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPointToEnd(ifInside.thenBlock());
-      SmallVector<Value> indices(start);
-      size_t rank = indices.size();
-      indices[rank - 2] = add(indices[rank - 2], row);
-      indices[rank - 1] = add(indices[rank - 1], column);
-      Value number = load(source, indices);
-      scf::YieldOp::create(builder, loc,
-                           convertFloat(number, type.getElementType()));
-      builder.setInsertionPointToEnd(ifInside.elseBlock());
-      scf::YieldOp::create(builder, loc, zero(type.getElementType()));
-    }
-    tensor::YieldOp::create(builder, loc, ifInside.getResult(0));
-  };
-  Value tensor =
-      tensor::GenerateOp::create(builder, loc, type, ValueRange(), emitElement);
+  Type element = type.getElementType();
+  Value tensor = emitTensor(type, zero(element), [&](Value copy) {
+    emitLoops(box, [&](Value row, Value column, ValueRange indices) {
+      store(convertFloat(load(source, indices), element), copy,
+            getPlace(op.getType(), row, column));
+    });
+  });
   role.map(op, tensor);
 }
 
 void KernelEmitter::emitWrite(WriteOp op, Role &role) {
   Value value = role.get(op.getValue());
-  Type valueType = op.getValue().getType();
+  Type type = op.getValue().getType();
   Value destination = role.get(op.getDestination());
-  auto [rowCount, columnCount] = getBoxSize(valueType);
+  auto [rowCount, columnCount] = getBoxSize(type);
   Box box = emitBox(destination, role.flatten(op.getIndices()), rowCount,
                     columnCount);
   Type element = cast<MemRefType>(destination.getType()).getElementType();
   emitLoops(box, [&](Value row, Value column, ValueRange indices) {
-    SmallVector<Value> at;
-    if (!isa<ColumnsType>(valueType))
-      at.push_back(row);
-    if (!isDown(valueType))
-      at.push_back(column);
-    Value number = tensor::ExtractOp::create(builder, loc, value, at);
+    Value number = tensor::ExtractOp::create(builder, loc, value,
+                                             getPlace(type, row, column));
     store(convertFloat(number, element), destination, indices);
   });
 }

@@ -7,6 +7,7 @@
 #include "transmamba/Conversion/TileToLinalg/TileToLinalg.h"
 
 #include "KernelEmitter.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"

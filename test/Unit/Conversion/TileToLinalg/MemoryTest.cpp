@@ -280,3 +280,32 @@ TEST(TileLoadFragment, RoundsRowsUp) {
     }
   });
 }
+
+// What was read stays as it was.
+TEST(TileReadAndWrite, LaterWritesDoNotReachRegisters) {
+  KernelText text;
+  text.arguments = "%x: memref<64x16xf32>, %y: memref<64x16xf32>";
+  text.shared = "%t = tile.alloc : !tile.smem<64x16xbf16>\n";
+  text.consumers = R"(
+    %f = tile.read %x[%c0, %c0] : memref<64x16xf32> -> !tile.frag<64x16xf32>
+    %z = tile.fill %zero : f32 -> !tile.frag<64x16xf32>
+    tile.write %z to %x[%c0, %c0] : !tile.frag<64x16xf32>, memref<64x16xf32>
+    tile.write %f to %y[%c0, %c0] : !tile.frag<64x16xf32>, memref<64x16xf32>
+    tile.store_fragment %f to %t : !tile.frag<64x16xf32>, !tile.smem<64x16xbf16>
+    tile.barrier
+    %a = tile.load_fragment %t : !tile.smem<64x16xbf16> -> !tile.frag<64x16xbf16, a>
+    tile.store_fragment %z to %t : !tile.frag<64x16xf32>, !tile.smem<64x16xbf16>
+    %g = tile.map (%e = %a) : (!tile.frag<64x16xbf16, a>) -> !tile.frag<64x16xf32> {
+      %w = arith.extf %e : bf16 to f32
+      tile.yield %w : f32
+    }
+    tile.write %g to %x[%c0, %c0] : !tile.frag<64x16xf32>, memref<64x16xf32>
+  )";
+  TileKernel kernel(text.str(), "f");
+  Buffer x({64, 16}, Element::F32, number), y({64, 16}, Element::F32);
+  EXPECT_EQ(kernel.run({&x, &y}), 0);
+  x.forEach([&](const Indices &at) {
+    ASSERT_EQ(x.at(at), number(at));
+    ASSERT_EQ(y.at(at), number(at));
+  });
+}
