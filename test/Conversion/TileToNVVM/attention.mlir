@@ -1,9 +1,32 @@
+// RUN: transmamba-opt %s | FileCheck %s
+// RUN: transmamba-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' | FileCheck %s --check-prefix=NVVM
+
 // Causal attention of 128 queries of one head, for a head dimension of 96.
 //
 // The producer loads the queries once, then keys and values tile by tile, from
 // the diagonal down. Each of the two consumer warpgroups owns 64 queries. In the
 // loop, the scores of one tile and the values of the tile before are multiplied
 // while the exponentials of the other warpgroup are computed.
+
+// CHECK: tile.kernel @attention(
+// CHECK: tile.producer registers 24 {
+// CHECK: tile.consumers %{{.*}} in
+// NVVM: llvm.func @attention({{.*}}nvvm.grid_constant
+// NVVM-SAME: nvvm.reqntid = array<i32: 384, 1, 1>
+// NVVM-SAME: kind = "map"
+// NVVM: nvvm.setmaxregister decrease 24
+// NVVM: nvvm.setmaxregister increase 240
+// NVVM-COUNT-6: wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16
+// NVVM: wgmma.wait_group.sync.aligned 0;
+// NVVM: scf.for
+// NVVM-COUNT-6: wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16
+// NVVM-COUNT-8: wgmma.mma_async.sync.aligned.m64n96k16.f32.bf16.bf16
+// The scores are awaited while the values are still multiplied.
+// NVVM: wgmma.wait_group.sync.aligned 1;
+// NVVM: nanosleep
+// NVVM: wgmma.wait_group.sync.aligned 0;
+// NVVM-NOT: {{ tile\.}}
+
 gpu.module @kernels {
   tile.kernel @attention(%q: memref<?x?x1536xbf16>, %k: memref<?x?x1536xbf16>,
                          %v: memref<?x?x1536xbf16>, %o: memref<?x?x1536xbf16>, %scale: f32) {

@@ -1,3 +1,6 @@
+// RUN: transmamba-opt %s | FileCheck %s
+// RUN: transmamba-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' | FileCheck %s --check-prefix=NVVM
+
 // The SSD scan of one head of one sequence, in chunks of 64 tokens.
 //
 //   h_t = exp(A dt_t) h_{t-1} + dt_t k_t v_t^T,   y_t = q_t h_t
@@ -5,6 +8,20 @@
 // With a_t the sum of log2(exp(A dt)) over the tokens of the chunk up to t, a
 // chunk gives y = (q k^T * 2^(a_i + log2(dt_j) - a_j), j <= i) v + 2^a_i q h, and
 // leaves the state 2^a_63 h + (k * 2^(a_63 + log2(dt) - a))^T v.
+
+// CHECK: tile.kernel @ssd_scan(
+// CHECK: tile.producer registers 24 {
+// CHECK: tile.consumers %{{.*}} in
+// NVVM: llvm.func @ssd_scan({{.*}}nvvm.grid_constant
+// NVVM-SAME: nvvm.reqntid = array<i32: 256, 1, 1>
+// NVVM-SAME: kind = "map"
+// NVVM: nvvm.setmaxregister increase 232
+// NVVM: scf.for
+// NVVM-COUNT-6: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
+// NVVM: nvvm.ldmatrix {{.*}}col
+// NVVM: mul.rn.bf16x2
+// NVVM-NOT: {{ tile\.}}
+
 gpu.module @kernels {
   tile.kernel @ssd_scan(%q: memref<?x?x1536xbf16>, %k: memref<?x?x1536xbf16>, %v: memref<?x?x1536xbf16>,
                         %dt: memref<?x?x16xf32>, %a: memref<16xf32>, %y: memref<?x?x1536xbf16>,
