@@ -46,8 +46,9 @@ public:
   const Kind kind;
 
   // The state of a warpgroup, in memory because loops need not carry it then.
-  // By ring: tiles waited for, tiles released, and the tiles themselves.
-  mlir::Value waited, released;
+  // By ring: tiles waited for, tiles released, how many every warpgroup must
+  // have released for what this one got, and the tiles themselves.
+  mlir::Value waited, released, needed;
   mlir::SmallVector<mlir::Value> ringTiles;
   // By tile: the last multiplication that reads it; 1 while a store reads it;
   // 1 from the writing of a fragment to the next barrier; the wait that gave
@@ -89,7 +90,7 @@ private:
     mlir::Value firstRow, endRow, firstColumn, endColumn;
   };
 
-  // Structure: KernelEmitter.cpp
+  // Roles.cpp
   mlir::LogicalResult checkProducer(ProducerOp producer);
   void collectTiles();
   void emitWarpgroupState(Role &role);
@@ -98,13 +99,14 @@ private:
                                 mlir::ArrayRef<Role *> group);
   mlir::LogicalResult emitMeetingLoop(mlir::scf::ForOp loop,
                                       mlir::ArrayRef<Role *> group);
+  // KernelEmitter.cpp
   mlir::LogicalResult emitOperation(mlir::Operation *op, Role &role);
   mlir::LogicalResult emitTileOperation(mlir::Operation *op, Role &role);
   mlir::LogicalResult emitOther(mlir::Operation *op, Role &role);
   mlir::LogicalResult emitRegion(mlir::Region &from, mlir::Region &to,
                                  Role &role);
 
-  // Rings: Rings.cpp
+  // Rings.cpp
   void emitQueues(ProducerOp producer);
   void emitCount(LoadOp op, Role &role);
   void emitRecord(LoadOp op, Role &role);
@@ -112,8 +114,9 @@ private:
   void emitRelease(ConsumerReleaseOp op, Role &role);
   void emitEndChecks(mlir::MutableArrayRef<Role> warpgroups);
   mlir::Value canBeLoaded(const Ring &ring, mlir::Value number, Role &role);
+  void emitMeetingChecks(mlir::ArrayRef<Role *> group);
 
-  // Arithmetic: Arithmetic.cpp
+  // Arithmetic.cpp
   mlir::LogicalResult emitMap(MapOp op, Role &role);
   void emitFill(FillOp op, Role &role);
   void emitRowReduce(RowReduceOp op, Role &role);
@@ -127,7 +130,7 @@ private:
   void emitDrain(DrainOp op, Role &role);
   mlir::Value convertElements(mlir::Value tensor, mlir::Type element);
 
-  // Memory: Memory.cpp
+  // Memory.cpp
   void emitAlloc(AllocOp op, Role &role);
   void emitSlice(RowSliceOp op, Role &role);
   void emitLoadFragment(LoadFragmentOp op, Role &role);
@@ -153,7 +156,7 @@ private:
   void emitFaultIf(mlir::Value condition, TileFault fault);
   mlir::Value getPoison(mlir::Type element);
 
-  // Scalars: KernelEmitter.cpp
+  // Scalars: Values.cpp
   mlir::Value constant(int64_t value);
   mlir::Value zero(mlir::Type element);
   mlir::Value add(mlir::Value x, mlir::Value y);

@@ -62,19 +62,37 @@ void KernelEmitter::emitRecord(LoadOp op, Role &role) {
 //===----------------------------------------------------------------------===//
 
 /// Whether the producer comes to the load before this warpgroup goes on: all
-/// tiles that it fills until then are free.
+/// tiles that it fills until then are free. What the others must have released
+/// for that is checked when they meet.
 Value KernelEmitter::canBeLoaded(const Ring &ring, Value number, Role &role) {
-  Value can;
+  Value cannot;
   for (auto &[op, other] : rings) {
+    Value ringNumber = constant(other.number);
     Value column = constant(1 + ring.getRank() + other.number);
     Value filled = load(ring.records, {number, column});
-    Value released = load(role.released, constant(other.number));
-    Value room = add(released, constant(other.type.getStages()));
-    Value fits = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sle,
-                                       filled, room);
-    can = can ? both(can, fits) : fits;
+    Value needed = sub(filled, constant(other.type.getStages()));
+    Value most = max(load(role.needed, ringNumber), needed);
+    store(most, role.needed, ringNumber);
+    Value lacks = less(load(role.released, ringNumber), needed);
+    cannot = cannot ? either(cannot, lacks) : lacks;
   }
-  return can;
+  emitFaultIf(cannot, TileFault::Deadlock);
+  return arith::XOrIOp::create(
+      builder, loc, cannot, arith::ConstantIntOp::create(builder, loc, 1, 1));
+}
+
+/// Warpgroups stand at the same barrier, or at the end: none can have waited
+/// for what another one has not made room for.
+void KernelEmitter::emitMeetingChecks(ArrayRef<Role *> group) {
+  for (Role *waits : group)
+    for (Role *releases : group) {
+      if (waits == releases)
+        continue;
+      for (int64_t ring = 0; ring < int64_t(rings.size()); ++ring)
+        emitFaultIf(less(load(releases->released, constant(ring)),
+                         load(waits->needed, constant(ring))),
+                    TileFault::Deadlock);
+    }
 }
 
 /// Tile `slot` of a ring.
@@ -124,9 +142,6 @@ void KernelEmitter::emitWait(ConsumerWaitOp op, Role &role) {
 
   builder.setInsertionPointToStart(ifExists.thenBlock());
   Value can = canBeLoaded(ring, number, role);
-  Value cannot = arith::XOrIOp::create(
-      builder, loc, can, arith::ConstantIntOp::create(builder, loc, 1, 1));
-  emitFaultIf(cannot, TileFault::Deadlock);
   auto ifCan = scf::IfOp::create(builder, loc, can);
   builder.setInsertionPointToStart(ifCan.thenBlock());
   linalg::FillOp::create(builder, loc, zero(element), tile);

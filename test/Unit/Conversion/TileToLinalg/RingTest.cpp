@@ -248,6 +248,41 @@ TEST(TileFaults, DeadlockBetweenRings) {
   }
 }
 
+// The second warpgroup waits for a tile, the first one at a barrier before it
+// makes room.
+TEST(TileFaults, DeadlockBetweenWarpgroups) {
+  for (int stages : {1, 2}) {
+    KernelText text = loading(stages, 2, R"(
+      %second = arith.cmpi eq, %warpgroup, %c1 : index
+      %first = arith.cmpi eq, %warpgroup, %c0 : index
+      %s = WAIT
+      scf.if %second {
+        RELEASE
+        %t = WAIT
+      }
+      tile.barrier consumers
+      scf.if %first {
+        RELEASE
+        %t = WAIT
+      })");
+    text.warpgroups = 2;
+    EXPECT_EQ(run(text).faults, stages == 1 ? bit(TileFault::Deadlock) : 0);
+  }
+}
+
+TEST(TileFaults, EveryWarpgroupReleases) {
+  KernelText text = loading(1, 2, R"(
+    %s = WAIT
+    %first = arith.cmpi eq, %warpgroup, %c0 : index
+    scf.if %first {
+      RELEASE
+      %t = WAIT
+    })");
+  text.warpgroups = 2;
+  EXPECT_EQ(run(text).faults,
+            bit(TileFault::Deadlock) | bit(TileFault::TileNotTaken));
+}
+
 TEST(TileFaults, ReleaseWithoutTile) {
   EXPECT_EQ(run(loading(2, 1, "%t = WAIT\nRELEASE\nRELEASE\n")).faults,
             bit(TileFault::ReleaseWithoutTile));
