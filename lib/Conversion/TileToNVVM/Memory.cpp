@@ -178,38 +178,29 @@ public:
       start = emit.add(start, emit.extend(indices[dim]));
     }
     rowLength = getSize(rank - 1);
-    auto remaining = [&](int64_t dim) -> Value {
-      Value size =
-          arith::TruncIOp::create(builder, emit.loc, emit.i32, getSize(dim));
-      return emit.sub(size, indices[dim]);
-    };
-    rows = remaining(rank - 2);
-    columns = remaining(rank - 1);
+    firstRow = indices[rank - 2];
+    firstColumn = indices[rank - 1];
+    rows = truncate(getSize(rank - 2));
+    columns = truncate(rowLength);
     pointer = tensor.front();
+    for (int64_t dim = 0; dim < rank - 2; ++dim)
+      addBound(outer, indices[dim], truncate(getSize(dim)));
   }
 
-  /// Address of an element, and 1 where it is inside the tensor.
+  /// Address of an element, and 1 where it is inside the tensor. A position
+  /// that the value does not have is 0.
   std::pair<Value, Value> at(Value row, Value column) {
     OpBuilder &builder = emit.builder;
-    Value offset = start, inside;
-    auto addBound = [&](Value x, Value bound) {
-      Value below = arith::CmpIOp::create(builder, emit.loc,
-                                          arith::CmpIPredicate::slt, x, bound);
-      inside =
-          inside
-              ? Value(arith::AndIOp::create(builder, emit.loc, inside, below))
-              : below;
-    };
-    if (row) {
+    Value offset = start, inside = outer;
+    if (row)
       offset =
           emit.add(offset, arith::MulIOp::create(builder, emit.loc,
                                                  emit.extend(row), rowLength));
-      addBound(row, rows);
-    }
-    if (column) {
+    if (column)
       offset = emit.add(offset, emit.extend(column));
-      addBound(column, columns);
-    }
+    addBound(inside, row ? emit.add(firstRow, row) : firstRow, rows);
+    addBound(inside, column ? emit.add(firstColumn, column) : firstColumn,
+             columns);
     Value address = LLVM::GEPOp::create(builder, emit.loc, pointer.getType(),
                                         type.getElementType(), pointer, offset);
     return {address,
@@ -217,9 +208,21 @@ public:
   }
 
 private:
+  Value truncate(Value size) {
+    return arith::TruncIOp::create(emit.builder, emit.loc, emit.i32, size);
+  }
+  /// Without a sign, what lies before the start lies far beyond the end.
+  void addBound(Value &inside, Value x, Value bound) {
+    Value below = arith::CmpIOp::create(emit.builder, emit.loc,
+                                        arith::CmpIPredicate::ult, x, bound);
+    inside = inside ? Value(arith::AndIOp::create(emit.builder, emit.loc,
+                                                  inside, below))
+                    : below;
+  }
+
   Emitter &emit;
   MemRefType type;
-  Value start, rowLength, rows, columns, pointer;
+  Value start, rowLength, firstRow, firstColumn, rows, columns, pointer, outer;
 };
 
 /// Calls `each` with the row and the column (null where the value has none) of
