@@ -244,9 +244,12 @@ public:
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit(rewriter, op.getLoc());
     FragmentType type = op.getType();
-    StringRef text = type.getElementType().isBF16()
-                         ? "mul.rn.bf16x2 $0, $1, $2;"
-                         : "mul.rn.f16x2 $0, $1, $2;";
+    StringRef text = "mul.rn.f16x2 $0, $1, $2;";
+    if (type.getElementType().isBF16())
+      // A product plus -0 is the product, its sign included.
+      text = plan.target.hasBf16Mul ? "mul.rn.bf16x2 $0, $1, $2;"
+                                    : "{ .reg .b32 z; mov.b32 z, 0x80008000; "
+                                      "fma.rn.bf16x2 $0, $1, $2, z; }";
     ValueRange factors = adaptor.getFactors();
     SmallVector<Value> pairs;
     for (size_t i = 0; i < factors.size(); i += 2)

@@ -90,9 +90,19 @@ Value Emitter::warpgroup(bool hasProducer) {
   return hasProducer ? add(number, -1) : number;
 }
 
-Value Emitter::isFirstOfWarpgroup() { return equal(mask(threadId(), 127), 0); }
+Value Emitter::threadOfWarpgroup() {
+  return mask(threadId(), kWarpgroupThreads - 1);
+}
+
+Value Emitter::isFirstOfWarpgroup() { return equal(threadOfWarpgroup(), 0); }
 
 Value Emitter::isFirstOfWarp() { return equal(lane(), 0); }
+
+void Emitter::warpgroupBarrier() {
+  // One barrier of the hardware for each warpgroup of the block.
+  Value id = add(shiftRight(warp(), 2), 8);
+  assembly("bar.sync $0, $1;", "r,r", {id, constant(kWarpgroupThreads)});
+}
 
 Value Emitter::fragmentRow() {
   return add(mul(mask(shiftRight(threadId(), 5), 3), 16),
@@ -106,11 +116,22 @@ Value Emitter::sharedPointer(Value address) {
   return LLVM::IntToPtrOp::create(builder, loc, type, address);
 }
 
+Value Emitter::offset(Value pointer, int64_t bytes) {
+  if (bytes == 0)
+    return pointer;
+  return LLVM::GEPOp::create(builder, loc, pointer.getType(),
+                             builder.getI8Type(), pointer, constant64(bytes));
+}
+
 // The swizzle exchanges 16-byte pieces: bits 4.. of the address with bits 7.. ,
 // as many as tell the pieces of a row apart.
-Value Emitter::swizzle(Value offset, int64_t rowBytes) {
+Value Emitter::swizzleBits(Value offset, int64_t rowBytes) {
   int64_t pieces = (rowBytes / 16 - 1) << 4;
-  return exclusiveOr(offset, mask(shiftRight(offset, 3), pieces));
+  return mask(shiftRight(offset, 3), pieces);
+}
+
+Value Emitter::swizzle(Value offset, int64_t rowBytes) {
+  return exclusiveOr(offset, swizzleBits(offset, rowBytes));
 }
 
 Value Emitter::shuffleXor(Value x, int64_t mask) {

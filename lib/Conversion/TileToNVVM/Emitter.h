@@ -44,9 +44,13 @@ public:
   mlir::Value warpOfWarpgroup();
   /// Number of this consumer warpgroup.
   mlir::Value warpgroup(bool hasProducer);
+  mlir::Value threadOfWarpgroup();
   /// True for one thread of the warpgroup, and for one of the warp.
   mlir::Value isFirstOfWarpgroup();
   mlir::Value isFirstOfWarp();
+
+  /// Waits for the threads of this warpgroup; a barrier beside tile.barrier's.
+  void warpgroupBarrier();
 
   /// Rows `row`, `row + 8` and columns `column`, `column + 1` of each 64 x 8
   /// block of a fragment belong to this thread.
@@ -54,9 +58,13 @@ public:
   mlir::Value fragmentColumn();
 
   mlir::Value sharedPointer(mlir::Value address);
+  /// Some bytes on, which can be part of the instruction that uses the pointer.
+  mlir::Value offset(mlir::Value pointer, int64_t bytes);
   /// Address in the panel layout of a tile: byte `offset` of a panel whose rows
   /// have `rowBytes`, after the swizzle.
   mlir::Value swizzle(mlir::Value offset, int64_t rowBytes);
+  /// What the swizzle changes: bits that the row alone decides.
+  mlir::Value swizzleBits(mlir::Value offset, int64_t rowBytes);
 
   mlir::Value shuffleXor(mlir::Value x, int64_t mask);
   /// The number of another lane; of the lane `distance` below.

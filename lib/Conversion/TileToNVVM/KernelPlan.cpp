@@ -6,6 +6,11 @@
 
 #include "KernelPlan.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+#include <numeric>
+
 using namespace mlir;
 
 namespace transmamba::tile {
@@ -18,12 +23,12 @@ int64_t getPanelRows(Value tile) {
 
 /// Tiles come from operations, so that their layout is known: a tile that a
 /// loop carries could be a slice of any other.
-static LogicalResult checkTileOperands(KernelOp kernel) {
-  WalkResult result = kernel.walk([](Operation *op) {
+static LogicalResult checkTileOperands(KernelOp kernel, const Target &target) {
+  WalkResult result = kernel.walk([&](Operation *op) {
     for (Value operand : op->getOperands())
       if (isa<SharedType>(operand.getType()) && isa<BlockArgument>(operand)) {
-        op->emitOpError("takes a tile that a loop carries, which sm_90a cannot "
-                        "address");
+        op->emitOpError("takes a tile that a loop carries, which ")
+            << target.chip << " cannot address";
         return WalkResult::interrupt();
       }
     return WalkResult::advance();
@@ -49,7 +54,7 @@ static bool isReadByMultiplications(RingOp ring) {
   return true;
 }
 
-static void planSharedMemory(KernelOp kernel, KernelPlan &plan) {
+static LogicalResult planSharedMemory(KernelOp kernel, KernelPlan &plan) {
   int64_t offset = 0;
   auto take = [&](int64_t bytes) {
     int64_t start = offset;
@@ -65,7 +70,8 @@ static void planSharedMemory(KernelOp kernel, KernelPlan &plan) {
       entry.tileBytes = llvm::alignTo(ring.getType().getTile().getSizeInBytes(),
                                       kTileAlignment);
       entry.tiles = take(entry.tileBytes * ring.getType().getStages());
-      entry.releasedByWarps = !isReadByMultiplications(ring);
+      entry.releasedByWarps =
+          !plan.target.multipliesTiles || !isReadByMultiplications(ring);
       rings.push_back(ring);
     }
   }
@@ -74,6 +80,11 @@ static void planSharedMemory(KernelOp kernel, KernelPlan &plan) {
     offset += kBarrierBytes * ring.getType().getStages();
   }
   plan.sharedBytes[kernel] = offset;
+  if (offset > plan.target.sharedBytes)
+    return kernel.emitOpError("asks for ")
+           << offset << " bytes of shared memory; a block of "
+           << plan.target.chip << " has " << plan.target.sharedBytes;
+  return success();
 }
 
 /// The box of a copy: its columns are one panel.
@@ -83,7 +94,7 @@ static SharedType getBox(SharedType tile) {
                          tile.getElementType());
 }
 
-static LogicalResult planParameters(KernelOp kernel, KernelPlan &plan) {
+static void planParameters(KernelOp kernel, KernelPlan &plan) {
   SmallVector<Parameter> &parameters = plan.parameters[kernel];
   for (auto [number, type] : llvm::enumerate(kernel.getArgumentTypes())) {
     int64_t argument = number;
@@ -96,7 +107,11 @@ static LogicalResult planParameters(KernelOp kernel, KernelPlan &plan) {
       parameters.push_back({Parameter::Scalar, argument, 0, {}});
     }
   }
+}
 
+/// Adds a parameter for each tensor and box that is copied.
+static LogicalResult planMaps(KernelOp kernel, KernelPlan &plan) {
+  SmallVector<Parameter> &parameters = plan.parameters[kernel];
   auto addMap = [&](Operation *op, Value tensor,
                     SharedType tile) -> LogicalResult {
     auto argument = dyn_cast<BlockArgument>(tensor);
@@ -128,6 +143,38 @@ static LogicalResult planParameters(KernelOp kernel, KernelPlan &plan) {
   return failure(result.wasInterrupted());
 }
 
+/// A number of 1, 2, 4, 8 and 16 that divides the value.
+static int64_t getDivisor(Value value) {
+  constexpr int64_t most = 16;
+  if (IntegerAttr constant; matchPattern(value, m_Constant(&constant)))
+    return std::gcd(constant.getValue().getSExtValue(), most);
+  if (auto loop = scf::getForInductionVarOwner(value))
+    return std::gcd(getDivisor(loop.getLowerBound()),
+                    getDivisor(loop.getStep()));
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return 1;
+  if (isa<arith::MulIOp>(op))
+    return std::gcd(
+        getDivisor(op->getOperand(0)) * getDivisor(op->getOperand(1)), most);
+  if (isa<arith::AddIOp, arith::SubIOp, arith::MinSIOp, arith::MaxSIOp,
+          arith::MinUIOp, arith::MaxUIOp>(op))
+    return std::gcd(getDivisor(op->getOperand(0)),
+                    getDivisor(op->getOperand(1)));
+  if (auto select = dyn_cast<arith::SelectOp>(op))
+    return std::gcd(getDivisor(select.getTrueValue()),
+                    getDivisor(select.getFalseValue()));
+  if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op))
+    return getDivisor(op->getOperand(0));
+  return 1;
+}
+
+static void planCopy(Operation *op, ValueRange indices, Type element,
+                     KernelPlan &plan) {
+  if (getDivisor(indices.back()) * element.getIntOrFloatBitWidth() % 128 == 0)
+    plan.alignedCopies.insert(op);
+}
+
 /// Multiplications end in order, so those that started after this one may go
 /// on. Where it started in another block, none may.
 static int64_t countLaterMultiplications(AwaitOp await) {
@@ -141,14 +188,25 @@ static int64_t countLaterMultiplications(AwaitOp await) {
 }
 
 LogicalResult planKernel(KernelOp kernel, KernelPlan &plan) {
-  if (failed(checkTileOperands(kernel)) || failed(planParameters(kernel, plan)))
+  planParameters(kernel, plan);
+  if (failed(checkTileOperands(kernel, plan.target)) ||
+      failed(planSharedMemory(kernel, plan)))
     return failure();
-  planSharedMemory(kernel, plan);
+  if (plan.target.hasTensorMaps && failed(planMaps(kernel, plan)))
+    return failure();
   Warpgroups warpgroups{bool(kernel.getProducer()),
                         int64_t(kernel.getConsumers().getCount())};
   kernel.walk([&](Operation *op) {
     if (isa<BarrierOp, TurnWaitOp, TurnPassOp>(op))
       plan.warpgroups[op] = warpgroups;
+  });
+  kernel.walk([&](LoadOp load) {
+    planCopy(load, load.getIndices(), load.getRing().getType().getElementType(),
+             plan);
+  });
+  kernel.walk([&](StoreOp store) {
+    planCopy(store, store.getIndices(),
+             store.getTile().getType().getElementType(), plan);
   });
   kernel.walk([&](AwaitOp await) {
     plan.keep[await] = countLaterMultiplications(await);

@@ -7,6 +7,7 @@
 #ifndef TRANSMAMBA_LIB_CONVERSION_TILETONVVM_KERNELPLAN_H
 #define TRANSMAMBA_LIB_CONVERSION_TILETONVVM_KERNELPLAN_H
 
+#include "Target.h"
 #include "Tile/IR/TileOps.h"
 
 namespace transmamba::tile {
@@ -16,8 +17,8 @@ struct RingPlan {
   int64_t tiles = 0;
   int64_t barriers = 0;
   int64_t tileBytes = 0;
-  /// One thread of each warpgroup frees a tile that only matrix units read;
-  /// where threads read it themselves, one of each warp.
+  /// One thread of each warpgroup frees a tile that only wgmma reads; where
+  /// threads read it themselves, one of each warp.
   bool releasedByWarps = false;
 };
 
@@ -40,6 +41,9 @@ struct Warpgroups {
 /// What is decided about all kernels of a module before any is rewritten. Keys
 /// are operations of the tile dialect.
 struct KernelPlan {
+  explicit KernelPlan(const Target &target) : target(target) {}
+
+  const Target &target;
   llvm::DenseMap<mlir::Operation *, RingPlan> rings;
   /// Of tile.alloc, bytes from the start of shared memory.
   llvm::DenseMap<mlir::Operation *, int64_t> tiles;
@@ -48,6 +52,9 @@ struct KernelPlan {
   llvm::DenseMap<mlir::Operation *, mlir::SmallVector<Parameter>> parameters;
   /// Of tile.load and tile.store: the number of the parameter with the map.
   llvm::DenseMap<mlir::Operation *, int64_t> maps;
+  /// Of tile.load and tile.store: the box starts at a multiple of 16 bytes of
+  /// the tensor, for all that is known of its indices.
+  llvm::DenseSet<mlir::Operation *> alignedCopies;
   /// Of tile.barrier, tile.turn_wait and tile.turn_pass.
   llvm::DenseMap<mlir::Operation *, Warpgroups> warpgroups;
   /// Of tile.await: multiplications that may go on.

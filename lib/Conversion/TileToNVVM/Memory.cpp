@@ -5,9 +5,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Patterns.h"
+#include "TileAddresses.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 
@@ -19,37 +19,6 @@ namespace transmamba::tile {
 
 namespace {
 
-/// Where the lanes of a warp find the rows of four 8 x 8 matrices of a tile.
-class MatrixAddresses {
-public:
-  MatrixAddresses(Emitter &emit, Value address, Value original)
-      : emit(emit), address(address),
-        type(cast<SharedType>(original.getType())),
-        panelBytes(getPanelRows(original) * type.getPanelRowBytes()) {}
-
-  /// The lane's row and its first column, a multiple of 8; `row` counts from
-  /// the start of the tile, which lies at a multiple of 8 rows.
-  Value at(Value row, Value column) {
-    int64_t panel = type.getPanelColumns(), rowBytes = type.getPanelRowBytes();
-    Value inPanel = emit.mask(column, panel - 1);
-    Value offset = emit.add(emit.mul(row, rowBytes), emit.mul(inPanel, 2));
-    Value start =
-        emit.mul(emit.shiftRight(column, llvm::Log2_64(panel)), panelBytes);
-    return emit.sharedPointer(
-        emit.add(emit.add(address, start), emit.swizzle(offset, rowBytes)));
-  }
-
-private:
-  Emitter &emit;
-  Value address;
-  SharedType type;
-  int64_t panelBytes;
-};
-
-NVVM::LdStMatrixShapeAttr get8x8(MLIRContext *context) {
-  return NVVM::LdStMatrixShapeAttr::get(context, 8, 8);
-}
-
 class LoadFragmentPattern final : public TilePattern<LoadFragmentOp> {
 public:
   using TilePattern::TilePattern;
@@ -59,7 +28,7 @@ public:
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit(rewriter, op.getLoc());
     FragmentType type = op.getType();
-    MatrixAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
+    TileAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
     bool transpose = op.getTranspose();
     SharedType tile = op.getTile().getType();
     int64_t rows = transpose ? tile.getColumns() : tile.getRows();
@@ -69,9 +38,6 @@ public:
     Value second = emit.mul(emit.mask(emit.shiftRight(lane, 3), 1), 8);
     Value third = emit.mul(emit.shiftRight(lane, 4), 8);
     Value warpRow = emit.mul(emit.warpOfWarpgroup(), 16);
-    auto layout = transpose ? NVVM::MMALayout::col : NVVM::MMALayout::row;
-    auto structure = LLVM::LLVMStructType::getLiteral(
-        rewriter.getContext(), SmallVector<Type>(4, emit.i32));
     SmallVector<Value> results;
     for (int64_t block = 0; block < type.getRows() / 64; ++block)
       for (int64_t k = 0; k < type.getColumns(); k += 16) {
@@ -85,13 +51,9 @@ public:
           row = emit.add(emit.add(m, low), second);
           column = emit.add(third, k);
         }
-        Value loaded = NVVM::LdMatrixOp::create(
-            rewriter, op.getLoc(), structure, addresses.at(row, column), 4,
-            layout, get8x8(rewriter.getContext()),
-            NVVM::LdStMatrixEltType::B16);
-        for (int64_t i = 0; i < 4; ++i)
-          results.push_back(
-              LLVM::ExtractValueOp::create(rewriter, op.getLoc(), loaded, i));
+        llvm::append_range(
+            results,
+            loadMatrices(emit, addresses.at(row, column), 4, transpose));
       }
     rewriter.replaceOpWithMultiple(op, {results});
     return success();
@@ -111,12 +73,11 @@ public:
       return rewriter.notifyMatchFailure(op, "columns are no multiple of 16");
     Type element = op.getTile().getType().getElementType();
     int64_t rows = op.getTile().getType().getRows();
-    MatrixAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
-    Value lane = emit.lane();
-    Value warpRow =
-        emit.add(emit.mul(emit.warpOfWarpgroup(), 16), emit.mask(lane, 15));
-    Value third = emit.mul(emit.shiftRight(lane, 4), 8);
-    for (int64_t block = 0; block < type.getRows() / 64; ++block)
+    TileAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
+    for (int64_t block = 0; block < type.getRows() / 64; ++block) {
+      Value inside;
+      if (64 * (block + 1) > rows)
+        inside = isInside(emit, block, rows);
       for (int64_t j = 0; j < type.getColumns() / 8; j += 2) {
         SmallVector<Value> pairs;
         for (int64_t i = 0; i < 4; ++i) {
@@ -125,33 +86,70 @@ public:
           pairs.push_back(emit.pack(adaptor.getSource()[first],
                                     adaptor.getSource()[first + 1], element));
         }
-        Value row = emit.add(warpRow, 64 * block);
-        Value pointer = addresses.at(row, emit.add(third, 8 * j));
-        if (64 * (block + 1) <= rows) {
-          NVVM::StMatrixOp::create(
-              rewriter, op.getLoc(), pointer, pairs, NVVM::MMALayout::row,
-              get8x8(rewriter.getContext()), NVVM::LdStMatrixEltType::B16);
-          continue;
-        }
-        // A warp has 16 rows, all of them or none inside the tile.
-        Value firstRow =
-            emit.add(emit.mul(emit.warpOfWarpgroup(), 16), 64 * block);
-        Value inside = arith::CmpIOp::create(rewriter, op.getLoc(),
-                                             arith::CmpIPredicate::slt,
-                                             firstRow, emit.constant(rows));
-        inside =
-            arith::ExtUIOp::create(rewriter, op.getLoc(), emit.i32, inside);
-        SmallVector<Value> operands{
-            LLVM::PtrToIntOp::create(rewriter, op.getLoc(), emit.i32, pointer)};
-        llvm::append_range(operands, pairs);
-        operands.push_back(inside);
-        emit.assembly("{ .reg .pred p; setp.ne.b32 p, $5, 0; "
-                      "@p stmatrix.sync.aligned.m8n8.x4.shared.b16 [$0], "
-                      "{$1, $2, $3, $4}; }",
-                      "r,r,r,r,r,r", operands);
+        if (plan.target.hasStMatrix)
+          storeMatrices(emit, addresses, block, 8 * j, pairs, inside);
+        else
+          storePairs(emit, addresses, block, 8 * j, pairs, inside);
       }
+    }
     rewriter.eraseOp(op);
     return success();
+  }
+
+private:
+  /// A warp has 16 rows, all of them or none inside the tile.
+  static Value isInside(Emitter &emit, int64_t block, int64_t rows) {
+    Value first = emit.add(emit.mul(emit.warpOfWarpgroup(), 16), 64 * block);
+    Value inside =
+        arith::CmpIOp::create(emit.builder, emit.loc, arith::CmpIPredicate::slt,
+                              first, emit.constant(rows));
+    return arith::ExtUIOp::create(emit.builder, emit.loc, emit.i32, inside);
+  }
+
+  static Value asInteger(Emitter &emit, Value pointer) {
+    return LLVM::PtrToIntOp::create(emit.builder, emit.loc, emit.i32, pointer);
+  }
+
+  /// Four 8 x 8 matrices of a warp at once; `inside` is null where all are.
+  static void storeMatrices(Emitter &emit, TileAddresses &addresses,
+                            int64_t block, int64_t column,
+                            ArrayRef<Value> pairs, Value inside) {
+    Value lane = emit.lane();
+    Value row =
+        emit.add(emit.mul(emit.warpOfWarpgroup(), 16), emit.mask(lane, 15));
+    Value third = emit.mul(emit.shiftRight(lane, 4), 8);
+    Value pointer =
+        addresses.at(emit.add(row, 64 * block), emit.add(third, column));
+    if (!inside) {
+      NVVM::StMatrixOp::create(
+          emit.builder, emit.loc, pointer, pairs, NVVM::MMALayout::row,
+          NVVM::LdStMatrixShapeAttr::get(emit.builder.getContext(), 8, 8),
+          NVVM::LdStMatrixEltType::B16);
+      return;
+    }
+    SmallVector<Value> operands{asInteger(emit, pointer)};
+    llvm::append_range(operands, pairs);
+    operands.push_back(inside);
+    emit.assembly("{ .reg .pred p; setp.ne.b32 p, $5, 0; "
+                  "@p stmatrix.sync.aligned.m8n8.x4.shared.b16 [$0], "
+                  "{$1, $2, $3, $4}; }",
+                  "r,r,r,r,r,r", operands);
+  }
+
+  /// Each thread its own two rows of two times 8 columns.
+  static void storePairs(Emitter &emit, TileAddresses &addresses, int64_t block,
+                         int64_t column, ArrayRef<Value> pairs, Value inside) {
+    Value row = emit.fragmentRow(), first = emit.fragmentColumn();
+    for (auto [i, pair] : llvm::enumerate(pairs)) {
+      Value pointer = addresses.at(row, first, 64 * block + 8 * (i % 2),
+                                   column + 8 * (i / 2));
+      if (inside)
+        emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
+                      "@p st.shared.b32 [$0], $1; }",
+                      "r,r,r", {asInteger(emit, pointer), pair, inside});
+      else
+        emit.store(pair, pointer);
+    }
   }
 };
 
@@ -329,70 +327,12 @@ public:
   }
 };
 
-Value getElementAddress(Emitter &emit, MemRefType type, ValueRange memref,
-                        ArrayRef<ValueRange> indices) {
-  OpBuilder &builder = emit.builder;
-  Value offset = emit.constant64(0);
-  for (auto [dim, index] : llvm::enumerate(indices)) {
-    Value size = type.isDynamicDim(dim)
-                     ? memref[1 + type.getDynamicDimIndex(dim)]
-                     : emit.constant64(type.getDimSize(dim));
-    offset = arith::MulIOp::create(builder, emit.loc, offset, size);
-    offset = emit.add(offset, emit.extend(single(index)));
-  }
-  return LLVM::GEPOp::create(builder, emit.loc, memref.front().getType(),
-                             type.getElementType(), memref.front(), offset);
-}
-
-/// A number that all threads read, such as the decay of a head.
-class ScalarLoadPattern final : public OpConversionPattern<memref::LoadOp> {
-public:
-  using OpConversionPattern::OpConversionPattern;
-
-  LogicalResult
-  matchAndRewrite(memref::LoadOp op, OneToNOpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Emitter emit(rewriter, op.getLoc());
-    MemRefType type = op.getMemRefType();
-    Value address = getElementAddress(emit, type, adaptor.getMemref(),
-                                      adaptor.getIndices());
-    rewriter.replaceOpWithNewOp<LLVM::LoadOp>(op, type.getElementType(),
-                                              address);
-    return success();
-  }
-};
-
-/// A number that all threads have, and one of each warpgroup writes.
-class ScalarStorePattern final : public OpConversionPattern<memref::StoreOp> {
-public:
-  using OpConversionPattern::OpConversionPattern;
-
-  LogicalResult
-  matchAndRewrite(memref::StoreOp op, OneToNOpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    if (!op.getMemRefType().getElementType().isF32())
-      return rewriter.notifyMatchFailure(op, "is not an f32");
-    Emitter emit(rewriter, op.getLoc());
-    Value address = getElementAddress(
-        emit, op.getMemRefType(), adaptor.getMemref(), adaptor.getIndices());
-    Value first = arith::ExtUIOp::create(rewriter, op.getLoc(), emit.i32,
-                                         emit.isFirstOfWarpgroup());
-    emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
-                  "@p st.global.f32 [$0], $1; }",
-                  "l,f,r", {address, single(adaptor.getValue()), first});
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
-
 } // namespace
 
 void populateMemoryPatterns(TypeConverter &converter, const KernelPlan &plan,
                             RewritePatternSet &patterns) {
   patterns.add<LoadFragmentPattern, StoreFragmentPattern, ReadPattern,
                WritePattern>(converter, patterns.getContext(), plan);
-  patterns.add<ScalarLoadPattern, ScalarStorePattern>(converter,
-                                                      patterns.getContext());
 }
 
 } // namespace transmamba::tile

@@ -43,18 +43,34 @@ inline int64_t getRegister(int64_t columns, int64_t block, int64_t column8,
 void populateStructurePatterns(mlir::TypeConverter &converter,
                                const KernelPlan &plan,
                                mlir::RewritePatternSet &patterns);
+void populateScalarPatterns(mlir::TypeConverter &converter,
+                            const KernelPlan &plan,
+                            mlir::RewritePatternSet &patterns);
 void populateRingPatterns(mlir::TypeConverter &converter,
                           const KernelPlan &plan,
                           mlir::RewritePatternSet &patterns);
-void populateMultiplicationPatterns(mlir::TypeConverter &converter,
-                                    const KernelPlan &plan,
-                                    mlir::RewritePatternSet &patterns);
 void populateArithmeticPatterns(mlir::TypeConverter &converter,
                                 const KernelPlan &plan,
                                 mlir::RewritePatternSet &patterns);
 void populateMemoryPatterns(mlir::TypeConverter &converter,
                             const KernelPlan &plan,
                             mlir::RewritePatternSet &patterns);
+
+// Copies of tiles: by the copy engine, or by threads piece by piece.
+void populateBulkCopyPatterns(mlir::TypeConverter &converter,
+                              const KernelPlan &plan,
+                              mlir::RewritePatternSet &patterns);
+void populatePieceCopyPatterns(mlir::TypeConverter &converter,
+                               const KernelPlan &plan,
+                               mlir::RewritePatternSet &patterns);
+
+// Multiplication: by warpgroups, or by warps.
+void populateWgmmaPatterns(mlir::TypeConverter &converter,
+                           const KernelPlan &plan,
+                           mlir::RewritePatternSet &patterns);
+void populateMmaSyncPatterns(mlir::TypeConverter &converter,
+                             const KernelPlan &plan,
+                             mlir::RewritePatternSet &patterns);
 
 } // namespace transmamba::tile
 

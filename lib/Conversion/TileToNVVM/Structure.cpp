@@ -1,4 +1,4 @@
-//===- Structure.cpp - Kernels, roles and scalars -------------------------===//
+//===- Structure.cpp - Kernels, roles and barriers ------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //
@@ -8,7 +8,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
 #include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
@@ -231,10 +230,12 @@ void KernelPattern::emitBarriers(KernelOp kernel, LLVM::LLVMFuncOp function,
               emit.add(base, ring.barriers + kBarrierBytes * i + 8 * empty);
           NVVM::MBarrierInitOp::create(
               rewriter, emit.loc, emit.sharedPointer(address),
-              emit.constant(empty ? frees : 1), Value());
+              emit.constant(empty ? frees : plan.target.producerThreads),
+              Value());
         }
     }
-    NVVM::FenceMbarrierInitOp::create(rewriter, emit.loc);
+    if (plan.target.hasAsyncProxy)
+      NVVM::FenceMbarrierInitOp::create(rewriter, emit.loc);
   }
   NVVM::Barrier0Op::create(rewriter, emit.loc);
 }
@@ -258,6 +259,16 @@ static void openTurns(Emitter &emit, Value warpgroup, int64_t count) {
                  emit.constant(2 * kWarpgroupThreads), last});
 }
 
+/// The block that one thread of the first warp runs.
+static Block *electThread(Emitter &emit) {
+  auto warp =
+      scf::IfOp::create(emit.builder, emit.loc, emit.equal(emit.warp(), 0));
+  emit.builder.setInsertionPointToStart(warp.thenBlock());
+  Value elected =
+      NVVM::ElectSyncOp::create(emit.builder, emit.loc, emit.i1, Value());
+  return scf::IfOp::create(emit.builder, emit.loc, elected).thenBlock();
+}
+
 void KernelPattern::emitRoles(ProducerOp producer, ConsumersOp consumers,
                               bool takesTurns,
                               ConversionPatternRewriter &rewriter) const {
@@ -276,20 +287,18 @@ void KernelPattern::emitRoles(ProducerOp producer, ConsumersOp consumers,
     return;
   }
   auto setRegisters = [&](int64_t count, NVVM::SetMaxRegisterAction action) {
-    NVVM::SetMaxRegisterOp::create(rewriter, emit.loc, count, action);
+    if (plan.target.setsRegisters)
+      NVVM::SetMaxRegisterOp::create(rewriter, emit.loc, count, action);
   };
   Value loads = emit.equal(emit.shiftRight(emit.warp(), 2), 0);
   auto roles = scf::IfOp::create(rewriter, emit.loc, loads, /*withElse=*/true);
 
   rewriter.setInsertionPointToStart(roles.thenBlock());
   setRegisters(producer.getRegisters(), NVVM::SetMaxRegisterAction::decrease);
-  auto warp = scf::IfOp::create(rewriter, emit.loc, emit.equal(emit.warp(), 0));
-  rewriter.setInsertionPointToStart(warp.thenBlock());
-  Value elected =
-      NVVM::ElectSyncOp::create(rewriter, emit.loc, emit.i1, Value());
-  auto thread = scf::IfOp::create(rewriter, emit.loc, elected);
-  moveBody(producer.getBody().front(), {}, thread.thenBlock()->getTerminator(),
-           rewriter);
+  Block *loader = roles.thenBlock();
+  if (plan.target.producerThreads == 1)
+    loader = electThread(emit);
+  moveBody(producer.getBody().front(), {}, loader->getTerminator(), rewriter);
 
   rewriter.setInsertionPointToStart(roles.elseBlock());
   setRegisters(consumers.getRegisters(), NVVM::SetMaxRegisterAction::increase);
@@ -301,55 +310,8 @@ void KernelPattern::emitRoles(ProducerOp producer, ConsumersOp consumers,
 }
 
 //===----------------------------------------------------------------------===//
-// The grid, barriers and turns
+// Barriers and turns
 //===----------------------------------------------------------------------===//
-
-template <typename X, typename Y, typename Z>
-static Value readGrid(Emitter &emit, Dimension dimension) {
-  switch (dimension) {
-  case Dimension::x:
-    return X::create(emit.builder, emit.loc, emit.i32);
-  case Dimension::y:
-    return Y::create(emit.builder, emit.loc, emit.i32);
-  case Dimension::z:
-    break;
-  }
-  return Z::create(emit.builder, emit.loc, emit.i32);
-}
-
-namespace {
-
-class BlockIdPattern final : public TilePattern<BlockIdOp> {
-public:
-  using TilePattern::TilePattern;
-
-  LogicalResult
-  matchAndRewrite(BlockIdOp op, Adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Emitter emit(rewriter, op.getLoc());
-    rewriter.replaceOp(
-        op, readGrid<NVVM::BlockIdXOp, NVVM::BlockIdYOp, NVVM::BlockIdZOp>(
-                emit, op.getDimension()));
-    return success();
-  }
-};
-
-class GridDimPattern final : public TilePattern<GridDimOp> {
-public:
-  using TilePattern::TilePattern;
-
-  LogicalResult
-  matchAndRewrite(GridDimOp op, Adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    Emitter emit(rewriter, op.getLoc());
-    rewriter.replaceOp(
-        op, readGrid<NVVM::GridDimXOp, NVVM::GridDimYOp, NVVM::GridDimZOp>(
-                emit, op.getDimension()));
-    return success();
-  }
-};
-
-} // namespace
 
 namespace {
 
@@ -363,7 +325,8 @@ public:
   matchAndRewrite(BarrierOp op, Adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit(rewriter, op.getLoc());
-    emitWarpgroupFence(emit);
+    if (plan.target.hasAsyncProxy)
+      emit.assembly("fence.proxy.async.shared::cta;", "", {});
     bool all = op.getConsumers();
     Value id = all ? emit.constant(kConsumersBarrier)
                    : emit.add(emit.warpgroup(plan.warpgroups.at(op).producer),
@@ -373,11 +336,6 @@ public:
     emit.assembly("bar.sync $0, $1;", "r,r", {id, emit.constant(threads)});
     rewriter.eraseOp(op);
     return success();
-  }
-
-private:
-  static void emitWarpgroupFence(Emitter &emit) {
-    emit.assembly("fence.proxy.async.shared::cta;", "", {});
   }
 };
 
@@ -421,88 +379,12 @@ public:
   }
 };
 
-//===----------------------------------------------------------------------===//
-// Scalars
-//===----------------------------------------------------------------------===//
-
-/// Arithmetic on indices is arithmetic on i32.
-class IndexArithmeticPattern final : public ConversionPattern {
-public:
-  IndexArithmeticPattern(const TypeConverter &converter, MLIRContext *context)
-      : ConversionPattern(converter, MatchAnyOpTypeTag(), /*benefit=*/1,
-                          context) {}
-
-  LogicalResult
-  matchAndRewrite(Operation *op, ArrayRef<Value> operands,
-                  ConversionPatternRewriter &rewriter) const override {
-    if (!isa<arith::ArithDialect>(op->getDialect()) ||
-        op->getNumResults() != 1 || op->getNumRegions() != 0)
-      return rewriter.notifyMatchFailure(op, "is not scalar arithmetic");
-    Type type = getTypeConverter()->convertType(op->getResult(0).getType());
-    if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op)) {
-      replaceCast(op, operands.front(), type, rewriter);
-      return success();
-    }
-    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-      auto value = dyn_cast<IntegerAttr>(constant.getValue());
-      if (!value || !value.getValue().isSignedIntN(32))
-        return rewriter.notifyMatchFailure(op, "does not fit in 32 bits");
-      rewriter.replaceOpWithNewOp<arith::ConstantIntOp>(
-          op, type, value.getValue().getSExtValue());
-      return success();
-    }
-    OperationState state(op->getLoc(), op->getName(), operands, type,
-                         op->getAttrs());
-    rewriter.replaceOp(op, rewriter.create(state)->getResults());
-    return success();
-  }
-
-private:
-  static void replaceCast(Operation *op, Value value, Type type,
-                          ConversionPatternRewriter &rewriter) {
-    unsigned from = value.getType().getIntOrFloatBitWidth();
-    unsigned to = type.getIntOrFloatBitWidth();
-    if (from == to)
-      rewriter.replaceOp(op, value);
-    else if (from > to)
-      rewriter.replaceOpWithNewOp<arith::TruncIOp>(op, type, value);
-    else if (isa<arith::IndexCastOp>(op))
-      rewriter.replaceOpWithNewOp<arith::ExtSIOp>(op, type, value);
-    else
-      rewriter.replaceOpWithNewOp<arith::ExtUIOp>(op, type, value);
-  }
-};
-
-class DimPattern final : public OpConversionPattern<memref::DimOp> {
-public:
-  using OpConversionPattern::OpConversionPattern;
-
-  LogicalResult
-  matchAndRewrite(memref::DimOp op, OneToNOpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    auto type = dyn_cast<MemRefType>(op.getSource().getType());
-    std::optional<int64_t> dim = op.getConstantIndex();
-    if (!type || !dim || *dim < 0 || *dim >= type.getRank())
-      return rewriter.notifyMatchFailure(op, "is not a known dimension");
-    Emitter emit(rewriter, op.getLoc());
-    if (!type.isDynamicDim(*dim)) {
-      rewriter.replaceOp(op, emit.constant(type.getDimSize(*dim)));
-      return success();
-    }
-    Value size = adaptor.getSource()[1 + type.getDynamicDimIndex(*dim)];
-    rewriter.replaceOpWithNewOp<arith::TruncIOp>(op, emit.i32, size);
-    return success();
-  }
-};
-
 } // namespace
 
 void populateStructurePatterns(TypeConverter &converter, const KernelPlan &plan,
                                RewritePatternSet &patterns) {
-  MLIRContext *context = patterns.getContext();
-  patterns.add<KernelPattern, BlockIdPattern, GridDimPattern, BarrierPattern,
-               TurnWaitPattern, TurnPassPattern>(converter, context, plan);
-  patterns.add<IndexArithmeticPattern, DimPattern>(converter, context);
+  patterns.add<KernelPattern, BarrierPattern, TurnWaitPattern, TurnPassPattern>(
+      converter, patterns.getContext(), plan);
 }
 
 } // namespace transmamba::tile

@@ -93,9 +93,17 @@ namespace {
 class ConvertTileToNVVMPass final
     : public transmamba::impl::ConvertTileToNVVMBase<ConvertTileToNVVMPass> {
 public:
+  using ConvertTileToNVVMBase::ConvertTileToNVVMBase;
+
   void runOnOperation() override {
     gpu::GPUModuleOp module = getOperation();
-    KernelPlan plan;
+    const Target *machine = findTarget(chip);
+    if (!machine) {
+      module.emitError("tile kernels cannot be lowered to the chip '")
+          << chip << "'; known are sm_90a and sm_80";
+      return signalPassFailure();
+    }
+    KernelPlan plan(*machine);
     for (auto kernel : module.getOps<KernelOp>())
       if (failed(planKernel(kernel, plan)))
         return signalPassFailure();
@@ -105,10 +113,18 @@ public:
     addTileConversions(converter);
     RewritePatternSet patterns(context);
     populateStructurePatterns(converter, plan, patterns);
+    populateScalarPatterns(converter, plan, patterns);
     populateRingPatterns(converter, plan, patterns);
-    populateMultiplicationPatterns(converter, plan, patterns);
     populateArithmeticPatterns(converter, plan, patterns);
     populateMemoryPatterns(converter, plan, patterns);
+    if (machine->hasTensorMaps)
+      populateBulkCopyPatterns(converter, plan, patterns);
+    else
+      populatePieceCopyPatterns(converter, plan, patterns);
+    if (machine->multipliesTiles)
+      populateWgmmaPatterns(converter, plan, patterns);
+    else
+      populateMmaSyncPatterns(converter, plan, patterns);
 
     ConversionTarget target(*context);
     target.addIllegalDialect<TileDialect>();

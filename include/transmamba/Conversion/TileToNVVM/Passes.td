@@ -10,18 +10,31 @@
 include "mlir/Pass/PassBase.td"
 
 def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
-  let summary = "Turn tile kernels into NVVM kernels of sm_90a";
+  let summary = "Turn tile kernels into NVVM kernels";
   let description = [{
     Every `tile.kernel` of a `gpu.module` becomes an `llvm.func` of one thread:
-    rings are shared memory with a pair of barriers a tile, loads and stores are
-    bulk tensor copies, multiplications `wgmma`, and fragments the registers that
-    a thread holds of them. Indices become 32-bit numbers.
+    rings are shared memory with a pair of barriers a tile, and fragments the
+    registers that a thread holds of them. Indices become 32-bit numbers.
 
-    A tensor becomes one tensor map (`CUtensorMap`, 128 bytes by value) for each
-    shape of box that is copied, then its address and its dynamic sizes where
-    something else needs them. The attribute `tile.parameters` of the function
-    says what each parameter is, see `TileToNVVM.h`.
+    For `sm_90a`, loads and stores are bulk tensor copies and multiplications
+    `wgmma`. A tensor becomes its address, its dynamic sizes, and one tensor map
+    (`CUtensorMap`, 128 bytes by value) for each shape of box that is copied.
+
+    For `sm_80`, whose code runs on all later chips as well, the threads of the
+    producer copy pieces of 16 bytes (`cp.async`) and warps multiply (`mma.sync`).
+    There are no tensor maps. Threads of both roles have the same number of
+    registers: 65536 over all threads of the blocks that share a multiprocessor,
+    whatever `registers` says. A block has 163 KB of shared memory instead of
+    227 KB (and 99 KB on chips 8.6, 8.9 and 12.0), so sizes of tiles and numbers
+    of stages are to be chosen for the target.
+
+    The attribute `tile.parameters` of the function says what each parameter is,
+    see `TileToNVVM.h`.
   }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_90a\"",
+           "The machine: sm_90a, or sm_80 and what came after">
+  ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",

@@ -1,4 +1,4 @@
-//===- Multiplication.cpp - Multiplication on the matrix units ------------===//
+//===- Wgmma.cpp - Multiplication by warpgroups ---------------------------===//
 //
 // Part of the TransMamba compiler. See LICENSE.
 //
@@ -213,9 +213,8 @@ public:
 
 } // namespace
 
-void populateMultiplicationPatterns(TypeConverter &converter,
-                                    const KernelPlan &plan,
-                                    RewritePatternSet &patterns) {
+void populateWgmmaPatterns(TypeConverter &converter, const KernelPlan &plan,
+                           RewritePatternSet &patterns) {
   patterns.add<MmaPattern, AwaitPattern, DrainPattern>(
       converter, patterns.getContext(), plan);
 }

@@ -1,0 +1,51 @@
+//===- Ring.h - A ring of tiles in a thread ---------------------*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_LIB_CONVERSION_TILETONVVM_RING_H
+#define TRANSMAMBA_LIB_CONVERSION_TILETONVVM_RING_H
+
+#include "Patterns.h"
+
+namespace transmamba::tile {
+
+/// The values that a ring was converted to, and its plan.
+class Ring {
+public:
+  Ring(Emitter &emit, mlir::Value original, mlir::ValueRange values,
+       const KernelPlan &plan);
+
+  mlir::Value getTile() { return emit.load(values[1]); }
+  mlir::Value getPhase() { return emit.load(values[2]); }
+  mlir::Value getHeld() { return emit.load(values[3]); }
+
+  mlir::Value getAddress(mlir::Value tile);
+  /// Barriers follow the tiles of all rings, at a constant distance.
+  mlir::Value getFull(mlir::Value tile);
+  mlir::Value getEmpty(mlir::Value tile);
+
+  void advance(mlir::Value tile, mlir::Value phase);
+  void advanceHeld(mlir::Value tile);
+
+  void waitUntilFull(mlir::Value tile, mlir::Value phase);
+  void waitUntilEmpty(mlir::Value tile, mlir::Value phase);
+
+  /// One thread of each warp frees tiles, not one of each warpgroup.
+  bool isReleasedByWarps() const { return plan.releasedByWarps; }
+
+private:
+  /// `ahead`: nobody waits for this thread yet.
+  void wait(mlir::Value barrier, mlir::Value phase, bool ahead);
+
+  Emitter &emit;
+  mlir::ValueRange values;
+  const Target &target;
+  const RingPlan &plan;
+  int64_t stages;
+};
+
+} // namespace transmamba::tile
+
+#endif // TRANSMAMBA_LIB_CONVERSION_TILETONVVM_RING_H
