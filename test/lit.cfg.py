@@ -2,6 +2,7 @@
 """How lit runs the tests below this directory."""
 
 import os
+import shutil
 
 import lit.formats
 import lit.util
@@ -42,3 +43,8 @@ config.substitutions.append((r"(?<![\w/.-])transmamba-opt(?![\w/.-])", opt))
 for name in sorted(os.listdir(config.tools_dir)) if os.path.isdir(config.tools_dir) else []:
     if name.startswith("transmamba-"):
         config.available_features.add(name)
+
+# `REQUIRES: ptxas`, looked for as lib/Target/NVPTX does.
+if shutil.which("ptxas") or any(
+        os.path.exists(os.path.join(root, "bin", "ptxas")) for root in (os.environ.get("CUDA_HOME", ""), "/usr/local/cuda")):
+    config.available_features.add("ptxas")

@@ -299,6 +299,11 @@ void KernelPattern::emitRoles(ProducerOp producer, ConsumersOp consumers,
   if (plan.target.producerThreads == 1)
     loader = electThread(emit);
   moveBody(producer.getBody().front(), {}, loader->getTerminator(), rewriter);
+  if (!plan.target.hasTensorMaps) {
+    // A thread does not end before its copies.
+    rewriter.setInsertionPoint(loader->getTerminator());
+    emit.assembly("cp.async.wait_all;", "", {});
+  }
 
   rewriter.setInsertionPointToStart(roles.elseBlock());
   setRegisters(consumers.getRegisters(), NVVM::SetMaxRegisterAction::increase);

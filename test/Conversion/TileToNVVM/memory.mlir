@@ -45,8 +45,8 @@ gpu.module @kernels {
     %c1 = arith.constant 1 : index
     tile.consumers %warpgroup in 1 registers 128 {
       // CHECK: %[[ROWS:.*]] = arith.trunci %[[N]] : i64 to i32
-      // CHECK: %[[ROW:.*]] = arith.cmpi slt, %{{.*}}, %[[ROWS]] : i32
-      // CHECK: %[[COLUMN:.*]] = arith.cmpi slt, %{{.*}}, %c8_i32 : i32
+      // CHECK: %[[ROW:.*]] = arith.cmpi ult, %{{.*}}, %[[ROWS]] : i32
+      // CHECK: %[[COLUMN:.*]] = arith.cmpi ult, %{{.*}}, %c8_i32 : i32
       // CHECK: %[[BOTH:.*]] = arith.andi %[[ROW]], %[[COLUMN]] : i1
       // CHECK: %[[INSIDE:.*]] = arith.extui %[[BOTH]] : i1 to i32
       // CHECK: mov.b32 $0, 0; @p ld.global.f32 $0, [$1]; }", "=&f,l,r" %{{.*}}, %[[INSIDE]]

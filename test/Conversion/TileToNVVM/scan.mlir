@@ -1,5 +1,6 @@
 // RUN: transmamba-opt %s | FileCheck %s
 // RUN: transmamba-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' | FileCheck %s --check-prefix=NVVM
+// RUN: transmamba-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm{chip=sm_80}))' | FileCheck %s --check-prefix=SM80
 
 // The SSD scan of one head of one sequence, in chunks of 64 tokens.
 //
@@ -21,6 +22,22 @@
 // NVVM: nvvm.ldmatrix {{.*}}col
 // NVVM: mul.rn.bf16x2
 // NVVM-NOT: {{ tile\.}}
+// SM80: llvm.func @ssd_scan(
+// SM80-NOT: kind = "map"
+// SM80-SAME: nvvm.reqntid = array<i32: 256, 1, 1>
+// SM80-COUNT-18: nvvm.cp.async.shared.global
+// SM80-NOT: nvvm.cp.async.shared.global
+// SM80: } else {
+// SM80: scf.for
+// SM80-COUNT-48: nvvm.mma.sync
+// SM80-COUNT-72: nvvm.mma.sync
+// SM80-COUNT-48: nvvm.mma.sync
+// SM80: nvvm.ldmatrix {{.*}}col
+// SM80: fma.rn.bf16x2
+// SM80-COUNT-96: nvvm.mma.sync
+// SM80-NOT: nvvm.mma.sync
+// SM80-COUNT-6: st.global.v4.b32
+// SM80-NOT: {{ tile\.}}
 
 gpu.module @kernels {
   tile.kernel @ssd_scan(%q: memref<?x?x1536xbf16>, %k: memref<?x?x1536xbf16>, %v: memref<?x?x1536xbf16>,

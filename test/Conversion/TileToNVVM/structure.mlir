@@ -33,6 +33,7 @@
 // SM80-NOT: nvvm.setmaxregister
 // SM80-NOT: nvvm.elect.sync
 // SM80: nvvm.cp.async.shared.global
+// SM80: "cp.async.wait_all;"
 // CHECK: } else {
 // SM90: nvvm.setmaxregister increase 232
 // SM80-NOT: nvvm.setmaxregister

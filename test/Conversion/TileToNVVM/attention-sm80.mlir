@@ -1,0 +1,169 @@
+// RUN: transmamba-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm{chip=sm_80}))' | FileCheck %s
+
+// Causal attention of 128 queries of one head, for a head dimension of 96, with
+// tiles of 64 keys: what the registers of sm_80 hold, where both roles have 168.
+//
+// The producer loads the queries once, then keys and values tile by tile, from
+// the last one down. Each of the two consumer warpgroups owns 64 queries, and
+// the first has no use for the tile that comes first. Warps multiply without
+// waiting, so there are no turns.
+
+// CHECK-LABEL: llvm.func @attention(
+// CHECK-NOT: nvvm.grid_constant
+// CHECK-SAME: nvvm.reqntid = array<i32: 384, 1, 1>
+// CHECK-NOT: kind = "map"
+// CHECK-SAME: transmamba.dynamic_shared_memory = 73808 : i64
+// 128 rows of 12 pieces are 12 pieces a thread, twice 64 rows two times 6.
+// CHECK-COUNT-12: nvvm.cp.async.shared.global
+// CHECK: nvvm.cp.async.mbarrier.arrive
+// CHECK: scf.for
+// CHECK-COUNT-6: nvvm.cp.async.shared.global
+// CHECK: nvvm.cp.async.mbarrier.arrive
+// CHECK-COUNT-6: nvvm.cp.async.shared.global
+// CHECK: nvvm.cp.async.mbarrier.arrive
+// CHECK: } else {
+// CHECK-COUNT-48: nvvm.mma.sync
+// CHECK: scf.for
+// CHECK-COUNT-96: nvvm.mma.sync
+// CHECK: scf.yield
+// CHECK-COUNT-48: nvvm.mma.sync
+// CHECK-NOT: nvvm.mma.sync
+// CHECK-COUNT-6: st.global.v4.b32
+// CHECK-NOT: {{ tile\.}}
+
+gpu.module @kernels {
+  tile.kernel @attention(%q: memref<?x?x1536xbf16>, %k: memref<?x?x1536xbf16>,
+                         %v: memref<?x?x1536xbf16>, %o: memref<?x?x1536xbf16>, %scale: f32) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %c96 = arith.constant 96 : index
+    %c128 = arith.constant 128 : index
+    %warpgroups = arith.constant 2 : index
+    %zero = arith.constant 0.0 : f32
+    %lowest = arith.constant -3.0e+38 : f32
+    // Long tiles first: the last queries see the most keys.
+    %batch = tile.block_id z
+    %head = tile.block_id x
+    %y = tile.block_id y
+    %blocks = tile.grid_dim y
+    %later = arith.subi %blocks, %y : index
+    %block = arith.subi %later, %c1 : index
+    %first_query = arith.muli %block, %c128 : index
+    %first_column = arith.muli %head, %c96 : index
+    %tiles = arith.muli %later, %warpgroups : index
+    %last = arith.subi %tiles, %c1 : index
+
+    %queries = tile.ring : !tile.ring<128x96xbf16, stages = 1>
+    %keys = tile.ring : !tile.ring<64x96xbf16, stages = 2>
+    %values = tile.ring : !tile.ring<64x96xbf16, stages = 2>
+
+    tile.producer registers 24 {
+      tile.load %q[%batch, %first_query, %first_column] to %queries : memref<?x?x1536xbf16>, !tile.ring<128x96xbf16, stages = 1>
+      scf.for %i = %c0 to %tiles step %c1 {
+        %before = arith.subi %last, %i : index
+        %first_key = arith.muli %before, %c64 : index
+        tile.load %k[%batch, %first_key, %first_column] to %keys : memref<?x?x1536xbf16>, !tile.ring<64x96xbf16, stages = 2>
+        tile.load %v[%batch, %first_key, %first_column] to %values : memref<?x?x1536xbf16>, !tile.ring<64x96xbf16, stages = 2>
+      }
+    }
+
+    tile.consumers %warpgroup in 2 registers 240 {
+      %own = arith.muli %warpgroup, %c64 : index
+      %all_q = tile.consumer_wait %queries : !tile.ring<128x96xbf16, stages = 1>
+      %qw = tile.row_slice %all_q[%own] : !tile.smem<128x96xbf16> -> !tile.smem<64x96xbf16>
+
+      // Tiles after this warpgroup's queries: they are the other's.
+      %number = arith.addi %warpgroup, %c1 : index
+      %unseen = arith.subi %warpgroups, %number : index
+      scf.for %i = %c0 to %unseen step %c1 {
+        %ku = tile.consumer_wait %keys : !tile.ring<64x96xbf16, stages = 2>
+        tile.consumer_release %keys : !tile.ring<64x96xbf16, stages = 2>
+        %vu = tile.consumer_wait %values : !tile.ring<64x96xbf16, stages = 2>
+        tile.consumer_release %values : !tile.ring<64x96xbf16, stages = 2>
+      }
+
+      // The diagonal tile: key j is seen by the queries i >= j.
+      %k0 = tile.consumer_wait %keys : !tile.ring<64x96xbf16, stages = 2>
+      %s0 = tile.mma %qw, %k0 transpose_b : !tile.smem<64x96xbf16>, !tile.smem<64x96xbf16> -> !tile.pending<64x64xf32>
+      %s1 = tile.await %s0 : !tile.pending<64x64xf32>
+      tile.consumer_release %keys : !tile.ring<64x96xbf16, stages = 2>
+      %s2 = tile.map (%x = %s1) [%i, %j] : (!tile.frag<64x64xf32>) -> !tile.frag<64x64xf32> {
+        %seen = arith.cmpi sge, %i, %j : index
+        %e = arith.select %seen, %x, %lowest : f32
+        tile.yield %e : f32
+      }
+      %m0 = tile.row_reduce max %s2 : !tile.frag<64x64xf32> -> !tile.rows<64xf32>
+      %p0 = tile.map (%x = %s2, %m = %m0) : (!tile.frag<64x64xf32>, !tile.rows<64xf32>) -> !tile.frag<64x64xf32> {
+        %top = arith.mulf %m, %scale fastmath<fast> : f32
+        %low = arith.negf %top fastmath<fast> : f32
+        %d = math.fma %x, %scale, %low fastmath<fast> : f32
+        %e = math.exp2 %d : f32
+        tile.yield %e : f32
+      }
+      %l0 = tile.row_reduce sum %p0 : !tile.frag<64x64xf32> -> !tile.rows<64xf32, partial>
+      %w0 = tile.cast %p0 : !tile.frag<64x64xf32> -> !tile.frag<64x64xbf16, a>
+      %o0 = tile.fill %zero : f32 -> !tile.frag<64x96xf32>
+
+      %first = arith.addi %unseen, %c1 : index
+      %acc:4 = scf.for %i = %first to %tiles step %c1 iter_args(%oi = %o0, %w = %w0, %m = %m0, %l = %l0)
+          -> (!tile.frag<64x96xf32>, !tile.frag<64x64xbf16, a>, !tile.rows<64xf32>, !tile.rows<64xf32, partial>) {
+        %kt = tile.consumer_wait %keys : !tile.ring<64x96xbf16, stages = 2>
+        %sp = tile.mma %qw, %kt transpose_b : !tile.smem<64x96xbf16>, !tile.smem<64x96xbf16> -> !tile.pending<64x64xf32>
+        %vt = tile.consumer_wait %values : !tile.ring<64x96xbf16, stages = 2>
+        %op = tile.mma %w, %vt acc %oi : !tile.frag<64x64xbf16, a>, !tile.smem<64x96xbf16>, !tile.frag<64x96xf32> -> !tile.pending<64x96xf32>
+
+        %s = tile.await %sp : !tile.pending<64x64xf32>
+        tile.consumer_release %keys : !tile.ring<64x96xbf16, stages = 2>
+        %mt = tile.row_reduce max %s : !tile.frag<64x64xf32> -> !tile.rows<64xf32>
+        %mn = tile.map (%a = %m, %b = %mt) : (!tile.rows<64xf32>, !tile.rows<64xf32>) -> !tile.rows<64xf32> {
+          %e = arith.maxnumf %a, %b fastmath<fast> : f32
+          tile.yield %e : f32
+        }
+        // Everything so far was relative to the old maximum.
+        %rescale = tile.map (%a = %m, %b = %mn) : (!tile.rows<64xf32>, !tile.rows<64xf32>) -> !tile.rows<64xf32> {
+          %top = arith.mulf %b, %scale fastmath<fast> : f32
+          %low = arith.negf %top fastmath<fast> : f32
+          %d = math.fma %a, %scale, %low fastmath<fast> : f32
+          %e = math.exp2 %d : f32
+          tile.yield %e : f32
+        }
+        %p = tile.map (%x = %s, %b = %mn) : (!tile.frag<64x64xf32>, !tile.rows<64xf32>) -> !tile.frag<64x64xf32> {
+          %top = arith.mulf %b, %scale fastmath<fast> : f32
+          %low = arith.negf %top fastmath<fast> : f32
+          %d = math.fma %x, %scale, %low fastmath<fast> : f32
+          %e = math.exp2 %d : f32
+          tile.yield %e : f32
+        }
+        %lt = tile.row_reduce sum %p : !tile.frag<64x64xf32> -> !tile.rows<64xf32, partial>
+        %ln = tile.map (%a = %l, %r = %rescale, %b = %lt) : (!tile.rows<64xf32, partial>, !tile.rows<64xf32>, !tile.rows<64xf32, partial>) -> !tile.rows<64xf32, partial> {
+          %e = math.fma %a, %r, %b fastmath<fast> : f32
+          tile.yield %e : f32
+        }
+        %oa = tile.await %op after %ln : !tile.rows<64xf32, partial>, !tile.pending<64x96xf32>
+        tile.consumer_release %values : !tile.ring<64x96xbf16, stages = 2>
+        %on = tile.map (%x = %oa, %r = %rescale) : (!tile.frag<64x96xf32>, !tile.rows<64xf32>) -> !tile.frag<64x96xf32> {
+          %e = arith.mulf %x, %r fastmath<fast> : f32
+          tile.yield %e : f32
+        }
+        %wn = tile.cast %p : !tile.frag<64x64xf32> -> !tile.frag<64x64xbf16, a>
+        scf.yield %on, %wn, %mn, %ln : !tile.frag<64x96xf32>, !tile.frag<64x64xbf16, a>, !tile.rows<64xf32>, !tile.rows<64xf32, partial>
+      }
+
+      %vl = tile.consumer_wait %values : !tile.ring<64x96xbf16, stages = 2>
+      %ol = tile.mma %acc#1, %vl acc %acc#0 : !tile.frag<64x64xbf16, a>, !tile.smem<64x96xbf16>, !tile.frag<64x96xf32> -> !tile.pending<64x96xf32>
+      %of = tile.await %ol : !tile.pending<64x96xf32>
+      tile.consumer_release %values : !tile.ring<64x96xbf16, stages = 2>
+      %sum = tile.complete %acc#3 : !tile.rows<64xf32, partial>
+      %result = tile.map (%x = %of, %l = %sum) : (!tile.frag<64x96xf32>, !tile.rows<64xf32>) -> !tile.frag<64x96xf32> {
+        %e = arith.divf %x, %l fastmath<fast> : f32
+        tile.yield %e : f32
+      }
+      // The queries are read; their place takes the result.
+      tile.store_fragment %result to %qw : !tile.frag<64x96xf32>, !tile.smem<64x96xbf16>
+      %first_row = arith.addi %first_query, %own : index
+      tile.store %qw to %o[%batch, %first_row, %first_column] : !tile.smem<64x96xbf16>, memref<?x?x1536xbf16>
+      tile.store_wait
+    }
+  }
+}
