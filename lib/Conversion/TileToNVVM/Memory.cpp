@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Patterns.h"
+#include "TensorBox.h"
 #include "TileAddresses.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -157,71 +158,14 @@ private:
 // Global memory
 //===----------------------------------------------------------------------===//
 
-/// The part of a tensor that starts at some indices.
-class GlobalBox {
-public:
-  GlobalBox(Emitter &emit, MemRefType type, ValueRange tensor,
-            ArrayRef<Value> indices)
-      : emit(emit), type(type) {
-    OpBuilder &builder = emit.builder;
-    int64_t rank = type.getRank();
-    auto getSize = [&](int64_t dim) -> Value {
-      if (type.isDynamicDim(dim))
-        return tensor[1 + type.getDynamicDimIndex(dim)];
-      return emit.constant64(type.getDimSize(dim));
-    };
-    start = emit.extend(indices[0]);
-    for (int64_t dim = 1; dim < rank; ++dim) {
-      start = arith::MulIOp::create(builder, emit.loc, start, getSize(dim));
-      start = emit.add(start, emit.extend(indices[dim]));
-    }
-    rowLength = getSize(rank - 1);
-    firstRow = indices[rank - 2];
-    firstColumn = indices[rank - 1];
-    rows = truncate(getSize(rank - 2));
-    columns = truncate(rowLength);
-    pointer = tensor.front();
-    for (int64_t dim = 0; dim < rank - 2; ++dim)
-      addBound(outer, indices[dim], truncate(getSize(dim)));
-  }
-
-  /// Address of an element, and 1 where it is inside the tensor. A position
-  /// that the value does not have is 0.
-  std::pair<Value, Value> at(Value row, Value column) {
-    OpBuilder &builder = emit.builder;
-    Value offset = start, inside = outer;
-    if (row)
-      offset =
-          emit.add(offset, arith::MulIOp::create(builder, emit.loc,
-                                                 emit.extend(row), rowLength));
-    if (column)
-      offset = emit.add(offset, emit.extend(column));
-    addBound(inside, row ? emit.add(firstRow, row) : firstRow, rows);
-    addBound(inside, column ? emit.add(firstColumn, column) : firstColumn,
-             columns);
-    Value address = LLVM::GEPOp::create(builder, emit.loc, pointer.getType(),
-                                        type.getElementType(), pointer, offset);
-    return {address,
-            arith::ExtUIOp::create(builder, emit.loc, emit.i32, inside)};
-  }
-
-private:
-  Value truncate(Value size) {
-    return arith::TruncIOp::create(emit.builder, emit.loc, emit.i32, size);
-  }
-  /// Without a sign, what lies before the start lies far beyond the end.
-  void addBound(Value &inside, Value x, Value bound) {
-    Value below = arith::CmpIOp::create(emit.builder, emit.loc,
-                                        arith::CmpIPredicate::ult, x, bound);
-    inside = inside ? Value(arith::AndIOp::create(emit.builder, emit.loc,
-                                                  inside, below))
-                    : below;
-  }
-
-  Emitter &emit;
-  MemRefType type;
-  Value start, rowLength, firstRow, firstColumn, rows, columns, pointer, outer;
-};
+/// Address of an element, and 1 where it is inside the tensor.
+std::pair<Value, Value> locate(Emitter &emit, TensorBox &box, Value row,
+                               Value column) {
+  Value inside = arith::AndIOp::create(emit.builder, emit.loc, box.hasRow(row),
+                                       box.hasColumn(column));
+  return {box.getAddress(row, column),
+          arith::ExtUIOp::create(emit.builder, emit.loc, emit.i32, inside)};
+}
 
 /// Calls `each` with the row and the column (null where the value has none) of
 /// every number that a thread holds, in the order of registers.
@@ -250,13 +194,6 @@ void forEachNumber(Emitter &emit, Type type,
   }
 }
 
-SmallVector<Value> getIndices(ArrayRef<ValueRange> indices) {
-  SmallVector<Value> values;
-  for (ValueRange index : indices)
-    values.push_back(single(index));
-  return values;
-}
-
 class ReadPattern final : public TilePattern<ReadOp> {
 public:
   using TilePattern::TilePattern;
@@ -266,12 +203,11 @@ public:
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit(rewriter, op.getLoc());
     auto type = cast<MemRefType>(op.getSource().getType());
-    GlobalBox box(emit, type, adaptor.getSource(),
-                  getIndices(adaptor.getIndices()));
+    TensorBox box(emit, type, adaptor.getSource(), adaptor.getIndices());
     bool wide = type.getElementType().isF32();
     SmallVector<Value> results;
     forEachNumber(emit, op.getType(), [&](Value row, Value column) {
-      auto [address, inside] = box.at(row, column);
+      auto [address, inside] = locate(emit, box, row, column);
       if (wide) {
         results.push_back(emit.assembly(
             "{ .reg .pred p; setp.ne.b32 p, $2, 0; mov.b32 $0, 0; "
@@ -302,11 +238,10 @@ public:
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit(rewriter, op.getLoc());
     auto type = cast<MemRefType>(op.getDestination().getType());
-    GlobalBox box(emit, type, adaptor.getDestination(),
-                  getIndices(adaptor.getIndices()));
+    TensorBox box(emit, type, adaptor.getDestination(), adaptor.getIndices());
     size_t number = 0;
     forEachNumber(emit, op.getValue().getType(), [&](Value row, Value column) {
-      auto [address, inside] = box.at(row, column);
+      auto [address, inside] = locate(emit, box, row, column);
       Value value = adaptor.getValue()[number++];
       if (type.getElementType().isF32()) {
         emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; "

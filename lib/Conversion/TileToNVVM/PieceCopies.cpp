@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Ring.h"
+#include "TensorBox.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -27,77 +28,7 @@ namespace transmamba::tile {
 
 namespace {
 
-/// The part of a tensor that starts at some indices, for the element (row,
-/// column) that a thread begins with.
-class TensorBox {
-public:
-  TensorBox(Emitter &emit, MemRefType type, ValueRange tensor,
-            ArrayRef<ValueRange> indices)
-      : emit(emit), type(type) {
-    int64_t rank = type.getRank();
-    Value index = emit.constant64(0), inside;
-    for (int64_t dim = 0; dim < rank - 1; ++dim) {
-      Value size = getSize(tensor, dim);
-      index = arith::MulIOp::create(emit.builder, emit.loc, index, size);
-      index = emit.add(index, emit.extend(single(indices[dim])));
-      size = arith::TruncIOp::create(emit.builder, emit.loc, emit.i32, size);
-      if (dim == rank - 2) {
-        rows = size;
-        break;
-      }
-      Value below = isBelow(single(indices[dim]), size);
-      inside = inside ? Value(arith::AndIOp::create(emit.builder, emit.loc,
-                                                    inside, below))
-                      : below;
-    }
-    // A matrix that is not in the tensor has no rows.
-    if (inside)
-      rows = emit.select(inside, rows, emit.constant(0));
-    firstRow = single(indices[rank - 2]);
-    firstColumn = single(indices[rank - 1]);
-    start = arith::MulIOp::create(emit.builder, emit.loc, index,
-                                  emit.constant64(getColumns()));
-    start = emit.add(start, emit.extend(firstColumn));
-    pointer = tensor.front();
-  }
-
-  int64_t getColumns() const { return type.getShape().back(); }
-  int64_t getElementBytes() const { return type.getElementTypeBitWidth() / 8; }
-
-  /// Address of element (row, column) of the box.
-  Value getAddress(Value row, Value column) {
-    Value offset =
-        arith::MulIOp::create(emit.builder, emit.loc, emit.extend(row),
-                              emit.constant64(getColumns()));
-    offset = emit.add(emit.add(start, offset), emit.extend(column));
-    offset = arith::MulIOp::create(emit.builder, emit.loc, offset,
-                                   emit.constant64(getElementBytes()));
-    return LLVM::GEPOp::create(emit.builder, emit.loc, pointer.getType(),
-                               emit.builder.getI8Type(), pointer, offset);
-  }
-  /// A negative number is a large one.
-  Value hasRow(Value row) { return isBelow(emit.add(firstRow, row), rows); }
-  Value hasColumn(Value column) {
-    return isBelow(emit.add(firstColumn, column), emit.constant(getColumns()));
-  }
-
-private:
-  Value getSize(ValueRange tensor, int64_t dim) {
-    if (type.isDynamicDim(dim))
-      return tensor[1 + type.getDynamicDimIndex(dim)];
-    return emit.constant64(type.getDimSize(dim));
-  }
-  Value isBelow(Value x, Value bound) {
-    return arith::CmpIOp::create(emit.builder, emit.loc,
-                                 arith::CmpIPredicate::ult, x, bound);
-  }
-
-  Emitter &emit;
-  MemRefType type;
-  Value rows, firstRow, firstColumn, start, pointer;
-};
-
-/// What lies where in a tile, and who copies it.
+/// A tile, and where its panels lie.
 struct TileBox {
   TileBox(SharedType type, Value address, int64_t panelBytes)
       : type(type), address(address), panelBytes(panelBytes) {}
@@ -140,9 +71,9 @@ void forEachPiece(
         Value inside =
             arith::AndIOp::create(emit.builder, emit.loc, hasRow, inColumns);
         copy(emit.offset(pointer, first * rowBytes + panel * tile.panelBytes),
-             emit.offset(address, (first * box.getColumns() +
-                                   panel * type.getPanelColumns()) *
-                                      box.getElementBytes()),
+             emit.offset(address, first * box.getRowBytes() +
+                                      panel * type.getPanelColumns() *
+                                          box.getElementBytes()),
              inside);
       }
     };

@@ -36,7 +36,7 @@ gpu.module @kernels {
       // SM80: %[[BATCH:.*]] = arith.cmpi ult, %{{.*}}, %{{.*}} : i32
       // SM80: %[[ROWS:.*]] = arith.select %[[BATCH]], %{{.*}}, %c0_i32 : i32
       // SM80: %[[TO:.*]] = llvm.inttoptr %{{.*}} : i32 to !llvm.ptr<3>
-      // SM80: %[[FROM:.*]] = llvm.getelementptr %{{.*}} : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i8
+      // SM80: %[[FROM:.*]] = llvm.getelementptr %{{.*}} : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, bf16
       // SM80: %[[COLUMN:.*]] = arith.cmpi ult, %{{.*}}, %c96_i32 : i32
       // SM80: %[[ROW:.*]] = arith.cmpi ult, %{{.*}}, %[[ROWS]] : i32
       // Threads of 4 pieces a row have 32 rows, of which the tile has 24.

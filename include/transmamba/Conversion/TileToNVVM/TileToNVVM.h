@@ -16,7 +16,7 @@ namespace transmamba {
 ///
 ///   {kind = "map", argument = 0, box = [32, 128], swizzle = 64}
 ///       a tensor map over the tensor `argument`, innermost dimension first,
-///       trailing sizes of the box that are 1 left out
+///       trailing sizes of the box that are 1 left out; on sm_90a alone
 ///   {kind = "pointer", argument = 0}          the address of the tensor
 ///   {kind = "size", argument = 0, dim = 1}    a size of the tensor, i64
 ///   {kind = "scalar", argument = 4}           the argument as it is; an index
