@@ -75,10 +75,20 @@ public:
     Type element = op.getTile().getType().getElementType();
     int64_t rows = op.getTile().getType().getRows();
     TileAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
+    bool matrices = plan.target.hasStMatrix;
+    Value warpRow = emit.mul(emit.warpOfWarpgroup(), 16);
+    Value row, column;
+    if (matrices) {
+      row = emit.add(warpRow, emit.mask(emit.lane(), 15));
+      column = emit.mul(emit.shiftRight(emit.lane(), 4), 8);
+    } else {
+      row = emit.fragmentRow();
+      column = emit.fragmentColumn();
+    }
     for (int64_t block = 0; block < type.getRows() / 64; ++block) {
       Value inside;
       if (64 * (block + 1) > rows)
-        inside = isInside(emit, block, rows);
+        inside = isBelow(emit, emit.add(warpRow, 64 * block), rows);
       for (int64_t j = 0; j < type.getColumns() / 8; j += 2) {
         SmallVector<Value> pairs;
         for (int64_t i = 0; i < 4; ++i) {
@@ -87,10 +97,16 @@ public:
           pairs.push_back(emit.pack(adaptor.getSource()[first],
                                     adaptor.getSource()[first + 1], element));
         }
-        if (plan.target.hasStMatrix)
-          storeMatrices(emit, addresses, block, 8 * j, pairs, inside);
-        else
-          storePairs(emit, addresses, block, 8 * j, pairs, inside);
+        auto at = [&](int64_t moreRows, int64_t moreColumns) {
+          return addresses.at(row, column, 64 * block + moreRows,
+                              8 * j + moreColumns);
+        };
+        if (matrices) {
+          storeMatrices(emit, at(0, 0), pairs, inside);
+          continue;
+        }
+        for (int64_t i = 0; i < 4; ++i)
+          storePair(emit, at(8 * (i % 2), 8 * (i / 2)), pairs[i], inside);
       }
     }
     rewriter.eraseOp(op);
@@ -99,11 +115,10 @@ public:
 
 private:
   /// A warp has 16 rows, all of them or none inside the tile.
-  static Value isInside(Emitter &emit, int64_t block, int64_t rows) {
-    Value first = emit.add(emit.mul(emit.warpOfWarpgroup(), 16), 64 * block);
+  static Value isBelow(Emitter &emit, Value row, int64_t rows) {
     Value inside =
         arith::CmpIOp::create(emit.builder, emit.loc, arith::CmpIPredicate::slt,
-                              first, emit.constant(rows));
+                              row, emit.constant(rows));
     return arith::ExtUIOp::create(emit.builder, emit.loc, emit.i32, inside);
   }
 
@@ -112,15 +127,8 @@ private:
   }
 
   /// Four 8 x 8 matrices of a warp at once; `inside` is null where all are.
-  static void storeMatrices(Emitter &emit, TileAddresses &addresses,
-                            int64_t block, int64_t column,
-                            ArrayRef<Value> pairs, Value inside) {
-    Value lane = emit.lane();
-    Value row =
-        emit.add(emit.mul(emit.warpOfWarpgroup(), 16), emit.mask(lane, 15));
-    Value third = emit.mul(emit.shiftRight(lane, 4), 8);
-    Value pointer =
-        addresses.at(emit.add(row, 64 * block), emit.add(third, column));
+  static void storeMatrices(Emitter &emit, Value pointer, ArrayRef<Value> pairs,
+                            Value inside) {
     if (!inside) {
       NVVM::StMatrixOp::create(
           emit.builder, emit.loc, pointer, pairs, NVVM::MMALayout::row,
@@ -137,20 +145,16 @@ private:
                   "r,r,r,r,r,r", operands);
   }
 
-  /// Each thread its own two rows of two times 8 columns.
-  static void storePairs(Emitter &emit, TileAddresses &addresses, int64_t block,
-                         int64_t column, ArrayRef<Value> pairs, Value inside) {
-    Value row = emit.fragmentRow(), first = emit.fragmentColumn();
-    for (auto [i, pair] : llvm::enumerate(pairs)) {
-      Value pointer = addresses.at(row, first, 64 * block + 8 * (i % 2),
-                                   column + 8 * (i / 2));
-      if (inside)
-        emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
-                      "@p st.shared.b32 [$0], $1; }",
-                      "r,r,r", {asInteger(emit, pointer), pair, inside});
-      else
-        emit.store(pair, pointer);
+  /// Two neighbouring numbers of a thread.
+  static void storePair(Emitter &emit, Value pointer, Value pair,
+                        Value inside) {
+    if (!inside) {
+      emit.store(pair, pointer);
+      return;
     }
+    emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
+                  "@p st.shared.b32 [$0], $1; }",
+                  "r,r,r", {asInteger(emit, pointer), pair, inside});
   }
 };
 

@@ -32,8 +32,8 @@ public:
     }
     // Matrix i of four: rows + 8 (i mod 2), columns + 8 (i / 2).
     tile.emplace(emit, single(values), original);
-    row = emit.add(emit.mul(emit.warpOfWarpgroup(), 16),
-                   emit.mask(emit.lane(), 15));
+    Value warp = emit.shiftRight(emit.threadOfWarpgroup(), 5);
+    row = emit.add(emit.mul(warp, 16), emit.mask(emit.lane(), 15));
     column = emit.mul(emit.shiftRight(emit.lane(), 4), 8);
   }
 
