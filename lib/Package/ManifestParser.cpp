@@ -115,12 +115,14 @@ static State parseState(const JsonNode &node) {
 }
 
 static Kernel parseKernel(const JsonNode &node) {
-  node.onlyKeys({"name", "registers", "shared_bytes", "spill_bytes"});
+  node.onlyKeys({"name", "registers", "shared_bytes", "spill_bytes", "config"});
   Kernel kernel;
   kernel.name = node["name"].text();
   kernel.registers = node["registers"].integer(-1);
   kernel.sharedBytes = node["shared_bytes"].integer(-1);
   kernel.spillBytes = node["spill_bytes"].integer(-1);
+  if (std::optional<JsonNode> config = node.find("config"))
+    kernel.config = config->text();
   return kernel;
 }
 

@@ -78,10 +78,13 @@ static Json toJson(const State &state) {
 }
 
 static Json toJson(const Kernel &kernel) {
-  return {{"name", kernel.name},
-          {"registers", kernel.registers},
-          {"shared_bytes", kernel.sharedBytes},
-          {"spill_bytes", kernel.spillBytes}};
+  Json result = {{"name", kernel.name},
+                 {"registers", kernel.registers},
+                 {"shared_bytes", kernel.sharedBytes},
+                 {"spill_bytes", kernel.spillBytes}};
+  if (!kernel.config.empty())
+    result["config"] = kernel.config;
+  return result;
 }
 
 static Json toJson(const Symbol &symbol) {

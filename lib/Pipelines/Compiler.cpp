@@ -7,12 +7,16 @@
 #include "transmamba/Pipelines/Compiler.h"
 #include "Limits.h"
 
+#include "Tile/IR/TileDialect.h"
+#include "Tile/IR/TileOps.h"
+#include "Tile/Transforms/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Pass/PassManager.h"
 #include "transmamba/Analysis/StateLayout.h"
+#include "transmamba/Conversion/TransMambaToTile/Config.h"
 #include "transmamba/Pipelines/Weights.h"
 #include "transmamba/Target/Host/Host.h"
 #include "transmamba/Target/LaunchPlan.h"
@@ -32,7 +36,8 @@ using namespace transmamba;
 void transmamba::registerCompiler(DialectRegistry &registry) {
   registerAllDialects(registry);
   registerAllExtensions(registry);
-  registry.insert<TransMambaDialect>();
+  registry.insert<tile::TileDialect, TransMambaDialect>();
+  tile::registerBufferization(registry);
   registerNvptxTranslation(registry);
 }
 
@@ -61,6 +66,11 @@ private:
 
   LogicalResult describeModel(ModuleOp module);
   LogicalResult describeStates(func::FuncOp entry);
+  LogicalResult addParameters(ModuleOp module);
+  /// Runs phase linalg: the module after it, or nothing if it is the last.
+  FailureOr<ModuleOp> lower(OwningOpRef<ModuleOp> module, StringRef target);
+  /// Runs the phases up to linalg for a target, as `lower`.
+  FailureOr<ModuleOp> lowerFor(const CompileTarget &target, ModuleOp fused);
   FailureOr<bool> compileTarget(ModuleOp linalgModule,
                                 const CompileTarget &target);
   FailureOr<bool> compileCpu(ModuleOp module, const CompileTarget &target,
@@ -72,6 +82,8 @@ private:
   const CompileOptions &options;
   CompiledModel result;
   LaunchPlanContext plans;
+  /// The module after phase linalg of the targets without tile kernels.
+  ModuleOp shared;
   Clock::time_point phaseStart = Clock::now();
   unsigned phaseNumber = 0;
 };
@@ -291,6 +303,20 @@ FailureOr<bool> Compilation::compileCpu(ModuleOp module,
   return false;
 }
 
+/// "block_m = 128, stages = 4".
+static std::string describeConfig(tile::KernelOp kernel) {
+  std::string text;
+  if (auto config =
+          kernel->getAttrOfType<DictionaryAttr>(kTileConfigAttrName)) {
+    llvm::raw_string_ostream stream(text);
+    llvm::interleaveComma(config, stream, [&](NamedAttribute entry) {
+      stream << entry.getName().getValue() << " = "
+             << cast<IntegerAttr>(entry.getValue()).getInt();
+    });
+  }
+  return text;
+}
+
 FailureOr<bool> Compilation::compileGpu(ModuleOp module,
                                         const CompileTarget &target,
                                         package::Variant &variant) {
@@ -299,6 +325,10 @@ FailureOr<bool> Compilation::compileGpu(ModuleOp module,
   FailureOr<bool> last = finish(Phase::Gpu, variant.target, module);
   if (failed(last) || *last)
     return last;
+  llvm::StringMap<std::string> configs;
+  module.walk([&](tile::KernelOp kernel) {
+    configs[kernel.getName()] = describeConfig(kernel);
+  });
   if (failed(runPasses(module, populateNvvmPipeline)))
     return failure();
   last = finish(Phase::Nvvm, variant.target, module);
@@ -343,7 +373,11 @@ FailureOr<bool> Compilation::compileGpu(ModuleOp module,
   for (const KernelResources &kernel : binary->kernels) {
     resources[kernel.name] = &kernel;
     variant.kernels.push_back(
-        {kernel.name, kernel.registers, kernel.sharedBytes, kernel.spillBytes});
+        {kernel.name, kernel.registers,
+         kernel.sharedBytes < 0
+             ? -1
+             : kernel.sharedBytes + kernel.dynamicSharedBytes,
+         kernel.spillBytes, configs.lookup(kernel.name)});
   }
   for (package::EntryPoint &entry : variant.entries)
     for (package::Command &command : entry.commands) {
@@ -398,11 +432,7 @@ FailureOr<CompiledModel> Compilation::run() {
   };
   for (CommonPhase common :
        {CommonPhase{Phase::Schedule, populateSchedulePhase},
-        CommonPhase{Phase::Fuse, populateFusePhase},
-        CommonPhase{Phase::Linalg, populateLinalgPhase}}) {
-    // The last point at which state has its types.
-    if (common.phase == Phase::Linalg && failed(describeModel(*module)))
-      return failure();
+        CommonPhase{Phase::Fuse, populateFusePhase}}) {
     if (failed(runPasses(*module, common.populate)))
       return failure();
     last = finish(common.phase, "", *module);
@@ -411,26 +441,77 @@ FailureOr<CompiledModel> Compilation::run() {
     if (*last)
       return std::move(result);
   }
+  // The last point at which state has its types.
+  if (failed(describeModel(*module)))
+    return failure();
 
-  // Tables that the lowering has made are parameters too; weights that no
-  // entry point reads are not.
-  llvm::StringSet<> used;
-  module->walk([&](GetParameterOp op) { used.insert(op.getName()); });
-  for (auto parameter :
-       llvm::make_early_inc_range(module->getOps<ParameterOp>()))
-    if (used.contains(parameter.getSymName())) {
-      plans.parameters[parameter.getSymName()] = result.parameters.size();
-      result.parameters.push_back(parameter);
-    }
   for (const CompileTarget &target : options.targets) {
-    last = compileTarget(*module, target);
+    FailureOr<ModuleOp> lowered = lowerFor(target, *module);
+    if (failed(lowered))
+      return failure();
+    if (!*lowered)
+      break;
+    last = compileTarget(*lowered, target);
     if (failed(last))
       return failure();
     if (*last)
       break;
   }
-  result.module = std::move(module);
   return std::move(result);
+}
+
+/// Tables that the lowering has made are parameters too; weights that no entry
+/// point reads are not.
+LogicalResult Compilation::addParameters(ModuleOp module) {
+  llvm::StringSet<> used;
+  module.walk([&](GetParameterOp op) { used.insert(op.getName()); });
+  for (auto parameter : module.getOps<ParameterOp>()) {
+    if (!used.contains(parameter.getSymName()))
+      continue;
+    auto [entry, isNew] = plans.parameters.try_emplace(
+        parameter.getSymName(), result.parameters.size());
+    if (isNew)
+      result.parameters.push_back(parameter);
+    else if (!OperationEquivalence::isEquivalentTo(
+                 parameter, result.parameters[entry->second],
+                 OperationEquivalence::IgnoreLocations))
+      return parameter.emitError("parameter @")
+             << parameter.getSymName() << " is another one for another target";
+  }
+  return success();
+}
+
+FailureOr<ModuleOp> Compilation::lower(OwningOpRef<ModuleOp> module,
+                                       StringRef target) {
+  if (failed(runPasses(*module, populateLinalgPhase)))
+    return failure();
+  FailureOr<bool> last = finish(Phase::Linalg, target, *module);
+  if (failed(last) || failed(addParameters(*module)))
+    return failure();
+  result.modules.push_back(std::move(module));
+  return *last ? ModuleOp() : *result.modules.back();
+}
+
+FailureOr<ModuleOp> Compilation::lowerFor(const CompileTarget &target,
+                                          ModuleOp fused) {
+  if (target.hasTileKernels()) {
+    OwningOpRef<ModuleOp> tiled = fused.clone();
+    if (failed(runPasses(*tiled, populateTilePhase)))
+      return failure();
+    FailureOr<bool> last = finish(Phase::Tile, target.getName(), *tiled);
+    if (failed(last))
+      return failure();
+    if (*last)
+      return ModuleOp();
+    if (!tiled->getOps<tile::KernelOp>().empty())
+      return lower(std::move(tiled), target.getName());
+  }
+  if (shared)
+    return shared;
+  FailureOr<ModuleOp> module = lower(fused.clone(), "");
+  if (succeeded(module))
+    shared = *module;
+  return module;
 }
 
 FailureOr<CompiledModel>
@@ -461,8 +542,8 @@ LogicalResult transmamba::writeModelPackage(CompiledModel &model,
   package::Error error =
       package::writePackage(path.str(), std::move(manifest), blobs);
   if (error)
-    return mlir::emitError(FileLineColLoc::get(model.module->getContext(),
-                                               error.where(), 0, 0))
+    return mlir::emitError(FileLineColLoc::get(
+               model.modules.front()->getContext(), error.where(), 0, 0))
            << error.what();
   return success();
 }

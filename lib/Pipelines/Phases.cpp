@@ -11,6 +11,7 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
 #include "transmamba/Conversion/TransMambaToLinalg/TransMambaToLinalg.h"
+#include "transmamba/Conversion/TransMambaToTile/TransMambaToTile.h"
 #include "transmamba/Target/Host/Host.h"
 #include "transmamba/Target/NVPTX.h"
 #include "transmamba/Transforms/Passes.h"
@@ -28,6 +29,7 @@ static constexpr PhaseInfo phases[] = {
     {Phase::Schedule, "schedule",
      "a TransPoint for each layer; what a layer never uses is gone"},
     {Phase::Fuse, "fuse", "one transmamba.switch for each hybrid mixer"},
+    {Phase::Tile, "tile", "GPU: tile kernels of hot operations (sm_90a, bf16)"},
     {Phase::Linalg, "linalg",
      "linalg on tensors; hot operations as loops over workgroups"},
     {Phase::Cpu, "cpu",
@@ -107,6 +109,8 @@ std::optional<CompileTarget> transmamba::parseTarget(StringRef name) {
 
 bool transmamba::hasPhase(const CompileTarget &target, Phase phase) {
   switch (phase) {
+  case Phase::Tile:
+    return target.hasTileKernels();
   case Phase::Cpu:
   case Phase::Llvm:
   case Phase::Object:
@@ -131,6 +135,11 @@ void transmamba::populateSchedulePhase(OpPassManager &pm) {
 
 void transmamba::populateFusePhase(OpPassManager &pm) {
   populateFusePipeline(pm);
+}
+
+void transmamba::populateTilePhase(OpPassManager &pm) {
+  pm.addPass(createConvertTransMambaToTile());
+  populateCleanUp(pm);
 }
 
 void transmamba::populateLinalgPhase(OpPassManager &pm) {
@@ -189,6 +198,12 @@ struct ToGpuOptions : public PassPipelineOptions<ToGpuOptions> {
       *this, "chip", llvm::cl::desc("GPU"), llvm::cl::init(Chip::SM90A),
       llvm::cl::values(clEnumValN(Chip::SM90A, "sm_90a", "Hopper"),
                        clEnumValN(Chip::SM80, "sm_80", "Ampere"))};
+  Option<GpuKernels> kernels{
+      *this, "gpu-kernels", llvm::cl::desc("Hot operations of 16-bit floats"),
+      llvm::cl::init(GpuKernels::Tile),
+      llvm::cl::values(
+          clEnumValN(GpuKernels::Tile, "tile", "tile kernels, on sm_90a"),
+          clEnumValN(GpuKernels::Linalg, "linalg", "as everything else"))};
   Option<Format> format{
       *this, "format", llvm::cl::desc("Contents of the gpu.binary"),
       llvm::cl::init(Format::Ptx),
@@ -216,8 +231,12 @@ static void toCpu(OpPassManager &pm, const ToCpuOptions &options) {
 
 static void toGpu(OpPassManager &pm, const ToGpuOptions &options) {
   CompileTarget target{CompileTarget::Kind::Nvidia, CpuLevel::V3,
-                       options.chipName().str()};
-  toLinalg(pm);
+                       options.chipName().str(), options.kernels};
+  populateSchedulePhase(pm);
+  populateFusePhase(pm);
+  if (target.hasTileKernels())
+    populateTilePhase(pm);
+  populateLinalgPhase(pm);
   populateDispatch(pm, target);
   populateGpuKernels(pm);
 }

@@ -7,6 +7,7 @@
 #include "transmamba/Tools/RegisterAll.h"
 
 #include "Tile/IR/TileDialect.h"
+#include "Tile/Transforms/Bufferization.h"
 #include "TransMamba/IR/TransMambaDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -15,8 +16,10 @@
 #include "transmamba/Conversion/KernelToVector/KernelToVector.h"
 #include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
 #include "transmamba/Conversion/TileToLinalg/TileToLinalg.h"
+#include "transmamba/Conversion/TileToGPU/TileToGPU.h"
 #include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 #include "transmamba/Conversion/TransMambaToLinalg/TransMambaToLinalg.h"
+#include "transmamba/Conversion/TransMambaToTile/TransMambaToTile.h"
 #include "transmamba/Pipelines/Phases.h"
 #include "transmamba/Target/Host/Host.h"
 #include "transmamba/Target/NVPTX.h"
@@ -31,6 +34,7 @@ void transmamba::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   registerNvptxTranslation(registry);
   registry.insert<tile::TileDialect, TransMambaDialect>();
+  tile::registerBufferization(registry);
 }
 
 void transmamba::registerTransMambaPasses() {
@@ -41,6 +45,8 @@ void transmamba::registerTransMambaPasses() {
   registerKernelToVectorPasses();
   registerKernelToGPUPasses();
   registerTileToLinalgPasses();
+  registerTransMambaToTilePasses();
+  registerTileToGPUPasses();
   registerTileToNVVMPasses();
   registerHostTargetPasses();
   registerNvptxPasses();

@@ -78,6 +78,15 @@ static cl::opt<std::string> ptxasOption(
              "CUDA_HOME or /usr/local/cuda. Without one, packages hold PTX"),
     cl::cat(targetCategory));
 
+static cl::opt<GpuKernels> gpuKernels(
+    "gpu-kernels", cl::desc("Kernels of hot operations of 16-bit floats:"),
+    cl::init(GpuKernels::Tile),
+    cl::values(clEnumValN(GpuKernels::Tile, "tile",
+                          "tile kernels where the chip is sm_90a (default)"),
+               clEnumValN(GpuKernels::Linalg, "linalg",
+                          "as all other operations")),
+    cl::cat(targetCategory));
+
 static cl::opt<std::string> outputFile("o", cl::value_desc("FILE"),
                                        cl::desc("The package, or the result "
                                                 "of --compile-to (- is "
@@ -295,9 +304,12 @@ static LogicalResult readOptions(CompileOptions &options) {
     for (const CompileTarget &other : options.targets)
       if (other.getName() == target->getName())
         return usageError("target '" + other.getName() + "' is given twice");
+    target->gpuKernels = gpuKernels;
     options.targets.push_back(*target);
   }
-  if (options.stopAfter > Phase::Linalg && !packages) {
+  bool isOfTarget =
+      options.stopAfter == Phase::Tile || options.stopAfter > Phase::Linalg;
+  if (isOfTarget && !packages) {
     if (options.targets.size() != 1)
       return usageError("--compile-to=" + compileTo +
                         " needs exactly one --target");

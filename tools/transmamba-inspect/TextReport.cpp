@@ -226,6 +226,13 @@ void TextReport::describe(const Variant &variant) {
     columns.push_back("in " + entry.name);
     right.push_back(true);
   }
+  bool hasConfigs = false;
+  for (const package::Kernel &kernel : variant.kernels)
+    hasConfigs |= !kernel.config.empty();
+  if (hasConfigs) {
+    columns.push_back("configuration");
+    right.push_back(false);
+  }
   Table table(columns, right);
   for (const package::Kernel &kernel : variant.kernels) {
     std::vector<std::string> row = {kernel.name, knownText(kernel.registers),
@@ -233,6 +240,8 @@ void TextReport::describe(const Variant &variant) {
                                     knownText(kernel.spillBytes)};
     for (const EntryPoint &entry : variant.entries)
       row.push_back(std::to_string(launchesOf(entry, kernel.name)));
+    if (hasConfigs)
+      row.push_back(kernel.config);
     table.add(row);
   }
   out += table.str();

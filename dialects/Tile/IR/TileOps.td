@@ -18,6 +18,7 @@ include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/FunctionInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -144,22 +145,49 @@ def Tile_EndOp : Tile_Op<"end", [Terminator, Pure]> {
 }
 
 def Tile_LaunchOp : Tile_Op<"launch", [
+    AttrSizedOperandSegments, DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "run a kernel on a grid of blocks";
   let description = [{
+    The kernel reads `ins` and writes all that matters of `outs`. On tensors, a result
+    is what the kernel leaves in the buffer of `outs`; on buffers there is none.
+
     Constraints: (L1) the symbol is a `tile.kernel`; (L2) the operands have the
-    types of its arguments.
+    types of its arguments, a tensor in place of a memref of the same shape;
+    (L3) a result for each output that is a tensor, of its type.
 
     ```mlir
-    tile.launch @copy grid(%blocks, %c1, %c1) (%in, %out) : memref<?x64xbf16>, memref<?x64xbf16>
+    tile.launch @copy grid(%blocks, %c1, %c1) ins(%in : memref<?x64xbf16>) outs(%out : memref<?x64xbf16>)
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$gridX, Index:$gridY,
-                       Index:$gridZ, Variadic<AnyType>:$inputs);
+                       Index:$gridZ, Variadic<AnyType>:$inputs,
+                       Variadic<AnyShaped>:$outputs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
-    $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)` `(` $inputs `)` attr-dict
-    (`:` qualified(type($inputs))^)?
+    $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)`
+    (`ins` `(` $inputs^ `:` type($inputs) `)`)?
+    (`outs` `(` $outputs^ `:` type($outputs) `)`)? attr-dict (`->` type($results)^)?
   }];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return getOutputsMutable(); }
+    /// What the kernel gets, in the order of its arguments.
+    mlir::SmallVector<mlir::Value> getKernelOperands() {
+      mlir::SmallVector<mlir::Value> operands(getInputs());
+      operands.append(getOutputs().begin(), getOutputs().end());
+      return operands;
+    }
+  }];
+}
+
+def Tile_MultiprocessorsOp : Tile_Op<"multiprocessors", [Pure]> {
+  let summary = "the number of multiprocessors of the device";
+  let description = [{
+    Of the host, for the grid of a kernel whose blocks take several tiles each.
+  }];
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
 }
 
 class Tile_GridOp<string mnemonic> : Tile_Op<mnemonic, [Pure]> {

@@ -80,15 +80,31 @@ LogicalResult ConsumersOp::verify() {
   return verifyRegisters(*this, getRegisters());
 }
 
+/// The argument that an operand of a launch fits.
+static Type getArgumentType(Type operand) {
+  if (auto tensor = dyn_cast<RankedTensorType>(operand))
+    return MemRefType::get(tensor.getShape(), tensor.getElementType());
+  return operand;
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto kernel =
       symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!kernel)
     return emitOpError("(L1) ") << getKernelAttr() << " is not a tile.kernel";
-  if (TypeRange(getInputs()) != TypeRange(kernel.getArgumentTypes()))
+  SmallVector<Type> types;
+  for (Value operand : getKernelOperands())
+    types.push_back(getArgumentType(operand.getType()));
+  if (TypeRange(types) != TypeRange(kernel.getArgumentTypes()))
     return emitOpError(
                "(L2) operands do not have the types of the arguments of ")
            << getKernelAttr();
+  SmallVector<Type> results;
+  for (Type type : getOutputs().getTypes())
+    if (isa<RankedTensorType>(type))
+      results.push_back(type);
+  if (TypeRange(results) != getResultTypes())
+    return emitOpError("(L3) results do not have the types of the outputs");
   return success();
 }
 

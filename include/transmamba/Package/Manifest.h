@@ -237,6 +237,8 @@ struct Kernel {
   int64_t registers = -1;
   int64_t sharedBytes = -1;
   int64_t spillBytes = -1;
+  /// How the kernel is cut, for people; empty where there is nothing to say.
+  std::string config = {};
 };
 
 /// The model compiled for one target.

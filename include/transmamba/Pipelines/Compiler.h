@@ -49,8 +49,9 @@ struct CompiledModel {
   package::Manifest manifest;
   /// Device code, named as the manifest's variants say.
   std::vector<package::Blob> code;
-  /// The module after phase linalg, which holds the parameters.
-  mlir::OwningOpRef<mlir::ModuleOp> module;
+  /// The modules after phase linalg, which hold the parameters: one that
+  /// targets share, and one for each target with tile kernels.
+  std::vector<mlir::OwningOpRef<mlir::ModuleOp>> modules;
   /// Parameters in the order of the indices in the manifest's commands.
   std::vector<ParameterOp> parameters;
 };

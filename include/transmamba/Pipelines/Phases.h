@@ -22,12 +22,13 @@
 
 namespace transmamba {
 
-/// In the order in which they run; those of the CPU and those of a GPU branch
-/// off after Linalg.
+/// In the order in which they run; those of a GPU with tile kernels branch off
+/// after Fuse, those of others after Linalg.
 enum class Phase {
   Import,
   Schedule,
   Fuse,
+  Tile,
   Linalg,
   Cpu,
   Llvm,
@@ -49,6 +50,14 @@ llvm::ArrayRef<PhaseInfo> getPhases();
 llvm::StringRef getPhaseName(Phase phase);
 std::optional<Phase> parsePhase(llvm::StringRef name);
 
+/// How hot operations of 16-bit floats become kernels of a GPU.
+enum class GpuKernels {
+  /// Tile kernels, where the chip has what they need; linalg elsewhere.
+  Tile,
+  /// Linalg on tiles, as everything else.
+  Linalg
+};
+
 /// What code is made for.
 struct CompileTarget {
   enum class Kind { Cpu, Nvidia };
@@ -57,6 +66,13 @@ struct CompileTarget {
   CpuLevel level = CpuLevel::V3;
   /// "sm_90a" or "sm_80".
   std::string chip;
+  /// Of a GPU.
+  GpuKernels gpuKernels = GpuKernels::Tile;
+
+  bool hasTileKernels() const {
+    return kind == Kind::Nvidia && chip == "sm_90a" &&
+           gpuKernels == GpuKernels::Tile;
+  }
 
   /// The name in a package: "cpu:x86-64-v3", "nvidia:sm_90a".
   std::string getName() const;
@@ -70,15 +86,17 @@ getTargets();
 /// this machine supports.
 std::optional<CompileTarget> parseTarget(llvm::StringRef name);
 
-/// Whether a phase belongs to a target: those up to Linalg, and Package, belong
-/// to all.
+/// Whether a phase belongs to a target: those up to Linalg but Tile, and
+/// Package, belong to all.
 bool hasPhase(const CompileTarget &target, Phase phase);
 
 /// The TransPoints of the layers; branches and state that no layer uses go.
 void populateSchedulePhase(mlir::OpPassManager &pm);
 /// One switch where there were attention, conversion, scan and concat.
 void populateFusePhase(mlir::OpPassManager &pm);
-/// Everything to linalg and workgroup loops on tensors.
+/// Hot operations to tile kernels.
+void populateTilePhase(mlir::OpPassManager &pm);
+/// Everything else to linalg and workgroup loops on tensors.
 void populateLinalgPhase(mlir::OpPassManager &pm);
 /// The first half of the phases cpu and gpu: kernels and dispatches, still with
 /// linalg in the kernels, with tiles that suit the target.

@@ -65,6 +65,10 @@ struct KernelPlan {
 /// what the target does not have.
 mlir::LogicalResult planKernel(KernelOp kernel, KernelPlan &plan);
 
+/// The attribute `tile.parameters`, see TileToNVVM.h.
+mlir::ArrayAttr describeParameters(mlir::MLIRContext *context,
+                                   mlir::ArrayRef<Parameter> parameters);
+
 /// Rows of the tile that `tile` is part of: the distance of its panels.
 int64_t getPanelRows(mlir::Value tile);
 

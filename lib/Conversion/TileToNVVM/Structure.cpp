@@ -48,6 +48,15 @@ static DictionaryAttr describe(Builder &builder, const Parameter &parameter) {
   return builder.getDictionaryAttr(entries);
 }
 
+ArrayAttr describeParameters(MLIRContext *context,
+                             ArrayRef<Parameter> parameters) {
+  Builder builder(context);
+  SmallVector<Attribute> descriptions;
+  for (const Parameter &parameter : parameters)
+    descriptions.push_back(describe(builder, parameter));
+  return builder.getArrayAttr(descriptions);
+}
+
 /// A tensor map is 128 bytes that the launch copies to constant memory.
 static void addTensorMapAttributes(LLVM::LLVMFuncOp function, unsigned number) {
   Builder builder(function.getContext());
@@ -142,11 +151,8 @@ LLVM::LLVMFuncOp
 KernelPattern::createFunction(KernelOp kernel, ArrayRef<Parameter> parameters,
                               ConversionPatternRewriter &rewriter) const {
   SmallVector<Type> types;
-  SmallVector<Attribute> descriptions;
-  for (const Parameter &parameter : parameters) {
+  for (const Parameter &parameter : parameters)
     types.push_back(getParameterType(kernel, parameter));
-    descriptions.push_back(describe(rewriter, parameter));
-  }
   rewriter.setInsertionPoint(kernel);
   auto type = LLVM::LLVMFunctionType::get(
       LLVM::LLVMVoidType::get(rewriter.getContext()), types);
@@ -165,7 +171,7 @@ KernelPattern::createFunction(KernelOp kernel, ArrayRef<Parameter> parameters,
   function->setAttr(kDynamicSharedMemoryAttrName,
                     rewriter.getI64IntegerAttr(plan.sharedBytes.at(kernel)));
   function->setAttr(kTileParametersAttrName,
-                    rewriter.getArrayAttr(descriptions));
+                    describeParameters(rewriter.getContext(), parameters));
   for (auto [number, parameter] : llvm::enumerate(parameters))
     if (parameter.kind == Parameter::Map)
       addTensorMapAttributes(function, number);

@@ -104,9 +104,13 @@ public:
       return signalPassFailure();
     }
     KernelPlan plan(*machine);
-    for (auto kernel : module.getOps<KernelOp>())
+    // Nothing else of the module: indices of a gpu.func stay indices.
+    SmallVector<Operation *> kernels;
+    for (auto kernel : module.getOps<KernelOp>()) {
       if (failed(planKernel(kernel, plan)))
         return signalPassFailure();
+      kernels.push_back(kernel);
+    }
 
     MLIRContext *context = &getContext();
     TypeConverter converter;
@@ -144,11 +148,21 @@ public:
     target.addDynamicallyLegalOp<scf::ForOp>([&](scf::ForOp loop) {
       return converter.isLegal(loop) && converter.isLegal(&loop.getRegion());
     });
-    if (failed(applyPartialConversion(module, target, std::move(patterns))))
+    if (failed(applyPartialConversion(kernels, target, std::move(patterns))))
       signalPassFailure();
   }
 };
 
 } // namespace
 } // namespace tile
+
+FailureOr<TileKernelInterface> describeTileKernel(tile::KernelOp kernel) {
+  tile::KernelPlan plan;
+  if (failed(tile::planKernel(kernel, plan)))
+    return failure();
+  return TileKernelInterface{
+      tile::describeParameters(kernel.getContext(), plan.parameters[kernel]),
+      kernel.getThreads(), plan.sharedBytes[kernel]};
+}
+
 } // namespace transmamba

@@ -6,6 +6,7 @@
 
 #include "IndexExpressions.h"
 
+#include "Tile/IR/TileOps.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -140,6 +141,8 @@ FailureOr<Expression> IndexExpressions::compute(Value value) {
   if (!op)
     return mlir::emitError(value.getLoc(),
                            "a launch plan cannot use an index argument");
+  if (isa<tile::MultiprocessorsOp>(op))
+    return Expression(std::string(package::multiprocessorsSymbol));
   if (auto dim = dyn_cast<memref::DimOp>(op)) {
     std::optional<int64_t> index = dim.getConstantIndex();
     if (!index)

@@ -8,9 +8,12 @@
 #include "ArenaPlanner.h"
 #include "IndexExpressions.h"
 
+#include "Tile/IR/TileOps.h"
 #include "TransMamba/IR/TransMambaOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 
 #include <limits>
 
@@ -63,7 +66,14 @@ private:
   LogicalResult addOutputs();
   LogicalResult planArena();
   LogicalResult addCommands();
-  FailureOr<Argument> argument(DispatchOp dispatch, Value operand);
+  FailureOr<Argument> argument(Operation *command, Value operand);
+  LogicalResult addCommand(DispatchOp dispatch);
+  LogicalResult addCommand(tile::LaunchOp launch);
+  LogicalResult setGrid(package::Command &command, ArrayRef<Value> grid);
+  FailureOr<Argument> argument(tile::LaunchOp launch, Value operand,
+                               DictionaryAttr parameter);
+  FailureOr<package::TensorMap> tensorMap(tile::LaunchOp launch, Value buffer,
+                                          DictionaryAttr parameter);
 
   StringRef argumentName(unsigned index) {
     auto name =
@@ -267,20 +277,23 @@ LogicalResult PlanBuilder::planArena() {
   // In the order of first use.
   SmallVector<Lifetime> lifetimes;
   DenseMap<Value, unsigned> indices;
-  for (auto [command, dispatch] :
-       llvm::enumerate(entry.getBody().getOps<DispatchOp>()))
-    for (Value operand : dispatch.getArguments()) {
+  unsigned now = 0;
+  for (Operation &op : entry.getBody().getOps()) {
+    if (!isa<DispatchOp, tile::LaunchOp>(op))
+      continue;
+    ++now;
+    for (Value operand : op.getOperands()) {
       if (!isa<MemRefType>(operand.getType()))
         continue;
       Value root = rootBuffer(operand);
       if (bound.contains(root))
         continue;
       auto [it, inserted] = indices.try_emplace(root, lifetimes.size());
-      unsigned now = static_cast<unsigned>(command) + 1;
       if (inserted)
         lifetimes.push_back({root, now, now});
       lifetimes[it->second].last = now;
     }
+  }
   for (const Lifetime &lifetime : lifetimes) {
     FailureOr<Expression> bytes = expressions.bytes(lifetime.buffer);
     if (failed(bytes))
@@ -302,7 +315,7 @@ LogicalResult PlanBuilder::planArena() {
 // Commands
 //===----------------------------------------------------------------------===//
 
-FailureOr<Argument> PlanBuilder::argument(DispatchOp dispatch, Value operand) {
+FailureOr<Argument> PlanBuilder::argument(Operation *command, Value operand) {
   if (!isa<MemRefType>(operand.getType())) {
     FailureOr<Expression> value = expressions.translate(operand);
     if (failed(value))
@@ -314,28 +327,138 @@ FailureOr<Argument> PlanBuilder::argument(DispatchOp dispatch, Value operand) {
     return it->second;
   if (auto it = slots.find(root); it != slots.end())
     return Argument::arena(planner.offset(it->second));
-  return dispatch.emitError("uses a buffer that a launch plan cannot place");
+  return command->emitError("uses a buffer that a launch plan cannot place");
+}
+
+LogicalResult PlanBuilder::setGrid(package::Command &command,
+                                   ArrayRef<Value> grid) {
+  for (auto [dim, value] : llvm::enumerate(grid)) {
+    FailureOr<Expression> size = expressions.translate(value);
+    if (failed(size))
+      return failure();
+    command.grid[dim] = std::move(*size);
+  }
+  return success();
+}
+
+LogicalResult PlanBuilder::addCommand(DispatchOp dispatch) {
+  package::Command command;
+  command.kernel = dispatch.getKernel().str();
+  if (failed(setGrid(command, {dispatch.getGridX(), dispatch.getGridY(),
+                               dispatch.getGridZ()})))
+    return failure();
+  for (Value operand : dispatch.getArguments()) {
+    FailureOr<Argument> translated = argument(dispatch, operand);
+    if (failed(translated))
+      return failure();
+    command.args.push_back(std::move(*translated));
+  }
+  plan.commands.push_back(std::move(command));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Tile kernels
+//===----------------------------------------------------------------------===//
+
+static int64_t getInteger(DictionaryAttr parameter, StringRef name) {
+  return parameter.getAs<IntegerAttr>(name).getInt();
+}
+
+/// A whole, contiguous buffer, innermost dimension first.
+FailureOr<package::TensorMap> PlanBuilder::tensorMap(tile::LaunchOp launch,
+                                                     Value buffer,
+                                                     DictionaryAttr parameter) {
+  using Map = package::TensorMap;
+  auto type = cast<MemRefType>(buffer.getType());
+  FailureOr<package::ElementType> element =
+      toElementType(type.getElementType());
+  if (failed(element) || !type.getLayout().isIdentity())
+    return launch.emitError("a tensor map cannot show a buffer of type ")
+           << type;
+  Map map;
+  map.type = *element;
+  Expression stride(static_cast<int64_t>(package::byteSize(*element)));
+  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+    FailureOr<Expression> size = expressions.dimension(buffer, dim);
+    if (failed(size))
+      return failure();
+    stride = foldedMul(std::move(stride), *size);
+    map.extents.push_back(std::move(*size));
+    if (dim > 0)
+      map.strides.push_back(stride);
+  }
+  for (Attribute extent : parameter.getAs<ArrayAttr>("box"))
+    map.box.push_back(cast<IntegerAttr>(extent).getInt());
+  map.box.resize(map.extents.size(), 1);
+  int64_t swizzle = getInteger(parameter, "swizzle");
+  map.swizzle = swizzle == 128  ? Map::Swizzle::B128
+                : swizzle == 64 ? Map::Swizzle::B64
+                : swizzle == 32 ? Map::Swizzle::B32
+                                : Map::Swizzle::None;
+  // A line of the second-level cache.
+  map.promotion = Map::Promotion::B128;
+  return map;
+}
+
+FailureOr<Argument> PlanBuilder::argument(tile::LaunchOp launch, Value operand,
+                                          DictionaryAttr parameter) {
+  StringRef kind = parameter.getAs<StringAttr>("kind").getValue();
+  if (kind == "size") {
+    FailureOr<Expression> size =
+        expressions.dimension(operand, getInteger(parameter, "dim"));
+    if (failed(size))
+      return failure();
+    return Argument::scalar(std::move(*size));
+  }
+  if (operand.getType().isF32()) {
+    FloatAttr number;
+    if (!matchPattern(operand, m_Constant(&number)))
+      return launch.emitError("a launch plan needs constant numbers");
+    return Argument::f32(number.getValue().convertToFloat());
+  }
+  FailureOr<Argument> result = argument(launch.getOperation(), operand);
+  if (failed(result) || kind != "map")
+    return result;
+  FailureOr<package::TensorMap> map = tensorMap(launch, operand, parameter);
+  if (failed(map))
+    return failure();
+  result->map = std::move(*map);
+  return result;
+}
+
+LogicalResult PlanBuilder::addCommand(tile::LaunchOp launch) {
+  auto kernel = SymbolTable::lookupNearestSymbolFrom<tile::KernelOp>(
+      launch, launch.getKernelAttr());
+  FailureOr<TileKernelInterface> interface = describeTileKernel(kernel);
+  if (failed(interface))
+    return failure();
+  package::Command command;
+  command.kernel = launch.getKernel().str();
+  if (failed(setGrid(
+          command, {launch.getGridX(), launch.getGridY(), launch.getGridZ()})))
+    return failure();
+  SmallVector<Value> operands = launch.getKernelOperands();
+  for (auto parameter : interface->parameters.getAsRange<DictionaryAttr>()) {
+    FailureOr<Argument> translated = argument(
+        launch, operands[getInteger(parameter, "argument")], parameter);
+    if (failed(translated))
+      return failure();
+    command.args.push_back(std::move(*translated));
+  }
+  plan.commands.push_back(std::move(command));
+  return success();
 }
 
 LogicalResult PlanBuilder::addCommands() {
-  for (auto dispatch : entry.getBody().getOps<DispatchOp>()) {
-    package::Command command;
-    command.kernel = dispatch.getKernel().str();
-    Value grid[] = {dispatch.getGridX(), dispatch.getGridY(),
-                    dispatch.getGridZ()};
-    for (auto [dim, value] : llvm::enumerate(grid)) {
-      FailureOr<Expression> size = expressions.translate(value);
-      if (failed(size))
-        return failure();
-      command.grid[dim] = std::move(*size);
-    }
-    for (Value operand : dispatch.getArguments()) {
-      FailureOr<Argument> translated = argument(dispatch, operand);
-      if (failed(translated))
-        return failure();
-      command.args.push_back(std::move(*translated));
-    }
-    plan.commands.push_back(std::move(command));
+  for (Operation &op : entry.getBody().getOps()) {
+    LogicalResult added = success();
+    if (auto dispatch = dyn_cast<DispatchOp>(op))
+      added = addCommand(dispatch);
+    else if (auto launch = dyn_cast<tile::LaunchOp>(op))
+      added = addCommand(launch);
+    if (failed(added))
+      return failure();
   }
   return success();
 }

@@ -5,10 +5,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
+#include "transmamba/Conversion/TileToGPU/TileToGPU.h"
+#include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 #include "transmamba/Target/NVPTX.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -30,11 +33,13 @@ static void addCleanup(OpPassManager &pm) {
 
 void populateGpuPipeline(OpPassManager &pm) {
   pm.addPass(createKernelToGPU());
+  pm.addPass(createTileToGPU());
   addCleanup(pm.nest<gpu::GPUModuleOp>());
 }
 
 void populateNvvmPipeline(OpPassManager &pm) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createConvertTileToNVVM());
   // Views become address arithmetic, which then leaves the loops.
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());
@@ -47,6 +52,7 @@ void populateNvvmPipeline(OpPassManager &pm) {
   toNvvm.indexBitwidth = 64;
   toNvvm.useBarePtrCallConv = true;
   kernels.addPass(createConvertGpuOpsToNVVMOps(toNvvm));
+  kernels.addPass(createConvertNVVMToLLVMPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());
   addCleanup(kernels);
   kernels.addPass(createFinalizeKernels());

@@ -42,6 +42,8 @@ TEST(Manifest, PrintedFormParsesToTheSame) {
   EXPECT_EQ(command.work.flop->str(), "B * T * 1000");
   EXPECT_EQ(command.work.bytes->str(), "B * T");
   EXPECT_FALSE(parsed->variants[0].entries[1].commands[0].work.flop);
+  EXPECT_EQ(parsed->variants[1].kernels[0].config, "");
+  EXPECT_EQ(parsed->variants[0].kernels[0].config, "block_m = 128, stages = 4");
   EXPECT_EQ(parsed->variants[0].entries[1].commands[0].grid[0].str(),
             "min($multiprocessors, B)");
   EXPECT_EQ(parsed->stateBytesPerRow(), 8u * 2 * 16 * 2 + 4 * 4 * 4);

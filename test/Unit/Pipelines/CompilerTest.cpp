@@ -155,6 +155,55 @@ TEST_F(CompilerTest, DumpsEachPhase) {
   std::filesystem::remove_all(directory.str());
 }
 
+/// Targets with and without tile kernels have modules of their own after phase
+/// linalg, and one list of parameters.
+TEST_F(CompilerTest, TileKernelsShareParameters) {
+  const char *product = R"(
+    module attributes {transmamba.max_batch = 2 : i64} {
+      transmamba.parameter @unused from "unused" : tensor<8xf32>
+      transmamba.parameter @weight from "weight" : tensor<64x64xbf16>
+      func.func @f(%x: tensor<?x64xbf16> {transmamba.dims = ["B"],
+                                          transmamba.name = "x"})
+          -> (tensor<?x64xf32> {transmamba.name = "y"})
+          attributes {transmamba.entry} {
+        %c0 = arith.constant 0 : index
+        %zero = arith.constant 0.0 : f32
+        %B = tensor.dim %x, %c0 : tensor<?x64xbf16>
+        %w = transmamba.get_parameter @weight : tensor<64x64xbf16>
+        %empty = tensor.empty(%B) : tensor<?x64xf32>
+        %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x64xf32>)
+            -> tensor<?x64xf32>
+        %y = linalg.matmul ins(%x, %w : tensor<?x64xbf16>, tensor<64x64xbf16>)
+            outs(%zeros : tensor<?x64xf32>) -> tensor<?x64xf32>
+        return %y : tensor<?x64xf32>
+      }
+    })";
+  options.targets = {*parseTarget("cpu"), *parseTarget("nvidia:sm_90a"),
+                     *parseTarget("nvidia:sm_80")};
+  FailureOr<CompiledModel> result = compile(product);
+  ASSERT_TRUE(succeeded(result)) << message;
+  EXPECT_EQ(result->modules.size(), 2u);
+  ASSERT_EQ(result->parameters.size(), 1u);
+  EXPECT_EQ(result->parameters[0].getSymName(), "weight");
+
+  ASSERT_EQ(result->manifest.variants.size(), 3u);
+  auto getMaps = [&](unsigned variant) {
+    unsigned maps = 0;
+    for (const package::Command &command :
+         result->manifest.variants[variant].entries.at(0).commands)
+      for (const package::Argument &argument : command.args)
+        maps += argument.map.has_value();
+    return maps;
+  };
+  EXPECT_EQ(getMaps(0), 0u);
+  EXPECT_EQ(getMaps(1), 2u);
+  EXPECT_EQ(getMaps(2), 0u);
+  const package::Variant &hopper = result->manifest.variants[1];
+  ASSERT_EQ(hopper.kernels.size(), 1u);
+  EXPECT_EQ(hopper.kernels[0].config,
+            "block_m = 128, block_n = 64, group = 8, stages = 8");
+}
+
 TEST_F(CompilerTest, ADumpThatCannotBeWrittenIsAnError) {
   options.dumpDirectory = "no/such/directory";
   EXPECT_TRUE(failed(compile(model)));

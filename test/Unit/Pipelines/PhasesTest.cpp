@@ -28,10 +28,10 @@ TEST(Phases, Names) {
     // In the order of the enumeration, which is that in which they run.
     EXPECT_EQ(static_cast<size_t>(info.phase), names.size() - 1);
   }
-  EXPECT_THAT(names,
-              ElementsAre("import", "schedule", "fuse", "linalg", "cpu", "llvm",
-                          "object", "gpu", "nvvm", "ptx", "cubin", "package"));
-  for (StringRef wrong : {"", "Fuse", "fuse ", "tile", "cpu:x86-64-v3"})
+  EXPECT_THAT(names, ElementsAre("import", "schedule", "fuse", "tile", "linalg",
+                                 "cpu", "llvm", "object", "gpu", "nvvm", "ptx",
+                                 "cubin", "package"));
+  for (StringRef wrong : {"", "Fuse", "fuse ", "tiles", "cpu:x86-64-v3"})
     EXPECT_EQ(parsePhase(wrong), std::nullopt) << wrong.str();
 }
 
@@ -55,17 +55,26 @@ TEST(Phases, Targets) {
 }
 
 TEST(Phases, EachTargetHasItsOwn) {
-  std::vector<std::string> cpu, gpu;
+  std::vector<std::string> cpu, gpu, older, linalg;
+  CompileTarget withoutTiles = *parseTarget("nvidia:sm_90a");
+  withoutTiles.gpuKernels = GpuKernels::Linalg;
   for (const PhaseInfo &info : getPhases()) {
     if (hasPhase(*parseTarget("cpu"), info.phase))
       cpu.push_back(info.name.str());
     if (hasPhase(*parseTarget("nvidia:sm_90a"), info.phase))
       gpu.push_back(info.name.str());
+    if (hasPhase(*parseTarget("nvidia:sm_80"), info.phase))
+      older.push_back(info.name.str());
+    if (hasPhase(withoutTiles, info.phase))
+      linalg.push_back(info.name.str());
   }
   EXPECT_THAT(cpu, ElementsAre("import", "schedule", "fuse", "linalg", "cpu",
                                "llvm", "object", "package"));
-  EXPECT_THAT(gpu, ElementsAre("import", "schedule", "fuse", "linalg", "gpu",
-                               "nvvm", "ptx", "cubin", "package"));
+  EXPECT_THAT(gpu, ElementsAre("import", "schedule", "fuse", "tile", "linalg",
+                               "gpu", "nvvm", "ptx", "cubin", "package"));
+  EXPECT_THAT(older, ElementsAre("import", "schedule", "fuse", "linalg", "gpu",
+                                 "nvvm", "ptx", "cubin", "package"));
+  EXPECT_EQ(linalg, older);
 }
 
 namespace {
@@ -99,7 +108,12 @@ TEST_F(PipelineTest, Registered) {
            text.starts_with(start.drop_back());
   };
   EXPECT_TRUE(startsWith(cpu, linalg)) << cpu;
-  EXPECT_TRUE(startsWith(gpu, linalg)) << gpu;
+  // Tile kernels come before everything else is linalg.
+  EXPECT_THAT(gpu, testing::HasSubstr("convert-transmamba-to-tile"));
+  for (StringRef options : {"gpu-kernels=linalg", "chip=sm_80"}) {
+    std::string other = passes("transmamba-to-gpu{" + options.str() + "}");
+    EXPECT_TRUE(startsWith(other, linalg)) << other;
+  }
   EXPECT_TRUE(startsWith(nvvm, gpu)) << nvvm;
   EXPECT_TRUE(startsWith(binary, nvvm)) << binary;
 }
@@ -114,7 +128,8 @@ TEST_F(PipelineTest, Options) {
   EXPECT_THAT(passes(ampere), testing::HasSubstr("format=bin"));
   for (StringRef wrong :
        {"transmamba-to-cpu{level=x86-64-v5}", "transmamba-to-cpu{chip=sm_80}",
-        "transmamba-to-gpu{chip=sm_75}", "transmamba-to-gpu-binary{format=elf}",
+        "transmamba-to-gpu{chip=sm_75}", "transmamba-to-gpu{gpu-kernels=mma}",
+        "transmamba-to-gpu-binary{format=elf}",
         "transmamba-to-linalg{level=x86-64-v3}", "transmamba-to-ptx"})
     EXPECT_EQ(passes(wrong), "") << wrong.str();
 }

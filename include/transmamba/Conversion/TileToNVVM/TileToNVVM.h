@@ -7,6 +7,7 @@
 #ifndef TRANSMAMBA_CONVERSION_TILETONVVM_TILETONVVM_H
 #define TRANSMAMBA_CONVERSION_TILETONVVM_TILETONVVM_H
 
+#include "Tile/IR/TileOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Pass/Pass.h"
 
@@ -23,6 +24,18 @@ namespace transmamba {
 ///                                             is an i64
 inline constexpr llvm::StringLiteral kTileParametersAttrName =
     "tile.parameters";
+
+/// What a launch has to hand over to the function that a kernel becomes.
+struct TileKernelInterface {
+  /// As `tile.parameters` says it.
+  mlir::ArrayAttr parameters;
+  int64_t threads;
+  int64_t sharedBytes;
+};
+
+/// Known before the kernel is converted. Fails, with an error, where the kernel
+/// asks for what the target does not have.
+mlir::FailureOr<TileKernelInterface> describeTileKernel(tile::KernelOp kernel);
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

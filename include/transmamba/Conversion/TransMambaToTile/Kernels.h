@@ -1,0 +1,29 @@
+//===- Kernels.h - Tile kernels from a configuration ------------*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_KERNELS_H
+#define TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_KERNELS_H
+
+#include "Tile/IR/TileOps.h"
+#include "transmamba/Conversion/TransMambaToTile/Config.h"
+
+namespace transmamba {
+
+/// `@name(%a, %b, %c)`, for a grid of any number of blocks: they share out the
+/// tiles of the result among them.
+tile::KernelOp buildGemm(mlir::OpBuilder &builder, mlir::Location loc,
+                         llvm::StringRef name, const GemmShape &shape,
+                         const GemmConfig &config);
+
+/// `@name(%q, %k, %v, [%lengths,] %o)`, for a grid of heads, blocks of queries
+/// and rows of the batch.
+tile::KernelOp buildAttention(mlir::OpBuilder &builder, mlir::Location loc,
+                              llvm::StringRef name, const AttentionShape &shape,
+                              const AttentionConfig &config);
+
+} // namespace transmamba
+
+#endif // TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_KERNELS_H

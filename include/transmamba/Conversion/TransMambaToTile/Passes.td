@@ -1,0 +1,49 @@
+//===- Passes.td - Hot operations to tile kernels ----------*- tablegen -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_PASSES_TD
+#define TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertTransMambaToTile
+    : Pass<"convert-transmamba-to-tile", "::mlir::ModuleOp"> {
+  let summary = "Turn hot operations into launches of tile kernels";
+  let description = [{
+    Of 16-bit floats, on tensors:
+
+    * `linalg.matmul` that starts from zero, with sums in f32. Where all that reads
+      it rounds it to the type of the operands, the kernel rounds;
+    * causal `transmamba.attention` without a window, of heads of 32, 64, 96 or 128.
+      Queries, keys and values may be columns of one tensor.
+
+    Each becomes a `tile.launch` of a `tile.kernel`, built for its shape and for a
+    configuration that a cost function chooses (`Config.h`), or the attribute
+    `tile.config` of the operation gives. Operations of the same shape and configuration share a
+    kernel. What has another type or shape stays as it is.
+
+    ```mlir
+    func.func @f(%a: tensor<?x128xbf16>, %b: tensor<128x768xbf16>, %zeros: tensor<?x768xf32>) -> tensor<?x768xf32> {
+      %zero = arith.constant 0.0 : f32
+      %c = linalg.fill ins(%zero : f32) outs(%zeros : tensor<?x768xf32>) -> tensor<?x768xf32>
+      %d = linalg.matmul {tile.config = {block_m = 128 : i64, block_n = 256 : i64}}
+          ins(%a, %b : tensor<?x128xbf16>, tensor<128x768xbf16>) outs(%c : tensor<?x768xf32>) -> tensor<?x768xf32>
+      return %d : tensor<?x768xf32>
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numLaunches", "launches", "Operations that became launches">,
+    Statistic<"numKernels", "kernels", "Different kernels">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect", "::transmamba::tile::TileDialect"
+  ];
+}
+
+#endif // TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_PASSES_TD

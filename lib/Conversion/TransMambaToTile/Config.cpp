@@ -1,0 +1,182 @@
+//===- Config.cpp - How the kernels are cut -------------------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "transmamba/Conversion/TransMambaToTile/Config.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+using namespace mlir;
+using namespace transmamba;
+
+//===----------------------------------------------------------------------===//
+// Matrix multiplication
+//===----------------------------------------------------------------------===//
+
+/// Bytes of a stage: columns of A, rows of B.
+static int64_t getStageBytes(const GemmConfig &config) {
+  return 2 * kGemmBlockK * (config.blockM + config.blockN);
+}
+
+/// Bytes of the result on its way to memory. Sums in f32 go there directly.
+static int64_t getStagingBytes(const GemmShape &shape,
+                               const GemmConfig &config) {
+  return shape.resultType.isF32() ? 0 : 2 * config.blockM * config.blockN;
+}
+
+static int64_t getMaxStages(const GemmShape &shape, const GemmConfig &config) {
+  int64_t free = kUsableSharedBytes - getStagingBytes(shape, config);
+  return std::clamp<int64_t>(free / getStageBytes(config), 0, 8);
+}
+
+ArrayRef<GemmConfig> transmamba::getGemmCandidates() {
+  static const GemmConfig candidates[] = {
+      {128, 256}, {256, 128}, {128, 192}, {128, 128}, {128, 64}};
+  return candidates;
+}
+
+// The matrix units do 2048 multiplications a cycle. A step of 64 columns takes
+// that, and the loads of both operands a half of what 64 bytes a cycle would
+// take, for the rest is hidden. That is 690 TFLOP/s at 1.76 GHz for tiles of
+// 128 x 256. A tile begins with a load that nothing hides, and ends with the
+// write of the result. Blocks that have no tile left wait for the others.
+double transmamba::estimateGemmCycles(const GemmShape &shape,
+                                      const GemmConfig &config, int64_t rows) {
+  constexpr double multiprocessors = 132, bytesPerCycle = 64, latency = 700;
+  double area = static_cast<double>(config.blockM) * config.blockN;
+  double step =
+      area * kGemmBlockK / 2048 +
+      0.5 * static_cast<double>(getStageBytes(config)) / bytesPerCycle;
+  double steps = llvm::divideCeil(shape.k, kGemmBlockK);
+  double resultBytes = shape.resultType.getIntOrFloatBitWidth() / 8.0;
+  double tile = steps * step + latency + area * resultBytes / bytesPerCycle;
+  double tiles = static_cast<double>(llvm::divideCeil(rows, config.blockM)) *
+                 static_cast<double>(llvm::divideCeil(shape.n, config.blockN));
+  return std::ceil(tiles / multiprocessors) * tile;
+}
+
+GemmConfig transmamba::chooseGemmConfig(const GemmShape &shape, int64_t rows) {
+  const GemmConfig *best = nullptr;
+  double bestCycles = 0;
+  for (const GemmConfig &candidate : getGemmCandidates()) {
+    double cycles = estimateGemmCycles(shape, candidate, rows);
+    if (best && cycles >= bestCycles)
+      continue;
+    best = &candidate;
+    bestCycles = cycles;
+  }
+  GemmConfig config = *best;
+  config.stages = getMaxStages(shape, config);
+  return config;
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+AttentionConfig transmamba::chooseAttentionConfig(const AttentionShape &) {
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// As attributes
+//===----------------------------------------------------------------------===//
+
+using Fields = ArrayRef<std::pair<StringRef, int64_t>>;
+static DictionaryAttr makeDictionary(MLIRContext *context, Fields fields) {
+  Builder builder(context);
+  SmallVector<NamedAttribute> entries;
+  for (auto [name, value] : fields)
+    entries.push_back(
+        builder.getNamedAttr(name, builder.getI64IntegerAttr(value)));
+  return builder.getDictionaryAttr(entries);
+}
+
+DictionaryAttr transmamba::toAttribute(MLIRContext *context,
+                                       const GemmConfig &config) {
+  return makeDictionary(context, {{"block_m", config.blockM},
+                                  {"block_n", config.blockN},
+                                  {"stages", config.stages},
+                                  {"group", config.group}});
+}
+
+DictionaryAttr transmamba::toAttribute(MLIRContext *context,
+                                       const AttentionConfig &config) {
+  return makeDictionary(context, {{"block_m", config.blockM},
+                                  {"block_n", config.blockN},
+                                  {"stages", config.stages}});
+}
+
+using FieldPointers = ArrayRef<std::pair<StringRef, int64_t *>>;
+static LogicalResult readDictionary(DictionaryAttr attribute,
+                                    FieldPointers fields, EmitError emitError) {
+  for (NamedAttribute entry : attribute) {
+    const auto *field = llvm::find_if(fields, [&](const auto &pair) {
+      return pair.first == entry.getName();
+    });
+    auto value = dyn_cast<IntegerAttr>(entry.getValue());
+    if (field == fields.end() || !value || !value.getValue().isSignedIntN(32))
+      return emitError() << "'" << kTileConfigAttrName << "' cannot have "
+                         << entry.getName() << " = " << entry.getValue();
+    *field->second = value.getInt();
+  }
+  return success();
+}
+
+LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
+                                         const GemmShape &shape,
+                                         GemmConfig &config,
+                                         EmitError emitError) {
+  if (!attribute)
+    return success();
+  if (failed(readDictionary(attribute,
+                            {{"block_m", &config.blockM},
+                             {"block_n", &config.blockN},
+                             {"stages", &config.stages},
+                             {"group", &config.group}},
+                            emitError)))
+    return failure();
+  // The sums of a warpgroup are at most 128 registers a thread, and a load has
+  // at most 256 rows.
+  if (config.blockM < 128 || config.blockM > 256 || config.blockM % 128 != 0 ||
+      config.blockN < 16 || config.blockN > 256 || config.blockN % 16 != 0 ||
+      config.blockM * config.blockN > 128 * 256 || config.group < 1)
+    return emitError() << "'" << kTileConfigAttrName << "': tiles of "
+                       << config.blockM << " x " << config.blockN
+                       << " in groups of " << config.group
+                       << " are not possible";
+  int64_t most = getMaxStages(shape, config);
+  if (!attribute.contains("stages"))
+    config.stages = most;
+  if (config.stages < 1 || config.stages > most)
+    return emitError() << "'" << kTileConfigAttrName << "': " << config.stages
+                       << " stages; shared memory has room for " << most;
+  return success();
+}
+
+LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
+                                         const AttentionShape &shape,
+                                         AttentionConfig &config,
+                                         EmitError emitError) {
+  if (!attribute)
+    return success();
+  if (failed(readDictionary(attribute,
+                            {{"block_m", &config.blockM},
+                             {"block_n", &config.blockN},
+                             {"stages", &config.stages}},
+                            emitError)))
+    return failure();
+  int64_t bytes =
+      2 * shape.headDim * (config.blockM + 2 * config.stages * config.blockN);
+  if (config.blockM != 128 || config.blockN != 128 || config.stages < 1 ||
+      config.stages > 8 || bytes > kUsableSharedBytes)
+    return emitError() << "'" << kTileConfigAttrName << "': " << config.blockM
+                       << " queries, " << config.blockN << " keys in "
+                       << config.stages << " stages are not possible";
+  return success();
+}

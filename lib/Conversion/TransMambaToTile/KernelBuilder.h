@@ -1,0 +1,89 @@
+//===- KernelBuilder.h - The vocabulary of the kernels ----------*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_KERNELBUILDER_H
+#define TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_KERNELBUILDER_H
+
+#include "Tile/IR/TileOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace transmamba {
+
+/// Writes one kernel. Constants stand at its start, each once.
+class KernelBuilder {
+public:
+  using Value = mlir::Value;
+  using ValueRange = mlir::ValueRange;
+
+  KernelBuilder(mlir::OpBuilder &builder, mlir::Location loc,
+                llvm::StringRef name, mlir::TypeRange arguments);
+
+  tile::KernelOp getKernel() { return kernel; }
+  Value argument(unsigned number) { return kernel.getArgument(number); }
+  mlir::OpBuilder &getBuilder() { return builder; }
+  mlir::MLIRContext *getContext() { return builder.getContext(); }
+
+  template <typename Op, typename... Args> Op create(Args &&...args) {
+    return Op::create(builder, loc, std::forward<Args>(args)...);
+  }
+
+  // Indices.
+  Value index(int64_t value);
+  Value number(double value);
+  Value add(Value a, Value b) { return create<mlir::arith::AddIOp>(a, b); }
+  Value add(Value a, int64_t b) { return b ? add(a, index(b)) : a; }
+  Value sub(Value a, Value b) { return create<mlir::arith::SubIOp>(a, b); }
+  Value mul(Value a, int64_t b) {
+    return b == 1 ? a : create<mlir::arith::MulIOp>(a, index(b));
+  }
+  Value div(Value a, Value b) { return create<mlir::arith::DivUIOp>(a, b); }
+  Value div(Value a, int64_t b) { return b == 1 ? a : div(a, index(b)); }
+  Value rem(Value a, Value b) { return create<mlir::arith::RemUIOp>(a, b); }
+  Value min(Value a, Value b) { return create<mlir::arith::MinUIOp>(a, b); }
+  Value ceilDiv(Value a, int64_t b) { return div(add(a, b - 1), b); }
+  Value blockId(tile::Dimension dimension);
+  Value gridDim(tile::Dimension dimension);
+
+  // Structure.
+  void producer(int64_t registers, llvm::function_ref<void()> body);
+  void consumers(int64_t count, int64_t registers,
+                 llvm::function_ref<void(Value warpgroup)> body);
+  mlir::SmallVector<Value>
+  loop(Value lower, Value upper, Value step, ValueRange inits,
+       llvm::function_ref<mlir::SmallVector<Value>(Value, ValueRange)> body);
+  void loop(Value lower, Value upper, Value step,
+            llvm::function_ref<void(Value)> body);
+
+  // Tiles.
+  Value ring(int64_t rows, int64_t columns, mlir::Type element, int64_t stages);
+  void load(Value source, ValueRange indices, Value ring);
+  Value wait(Value ring) { return create<tile::ConsumerWaitOp>(ring); }
+  void release(Value ring) { create<tile::ConsumerReleaseOp>(ring); }
+  Value rowSlice(Value tile, Value offset, int64_t rows);
+  /// `acc + a b`, or `acc + a b^T`.
+  Value mma(Value a, Value b, bool transposeB, Value acc = {});
+
+  /// Each element of a result of type `type`.
+  Value
+  map(ValueRange inputs, mlir::Type type,
+      llvm::function_ref<Value(ValueRange arguments, Value row, Value column)>
+          body);
+
+private:
+  mlir::OpBuilder builder;
+  mlir::Location loc;
+  tile::KernelOp kernel;
+  llvm::MapVector<mlir::Attribute, Value> constants;
+
+  Value constant(mlir::TypedAttr value);
+};
+
+} // namespace transmamba
+
+#endif // TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_KERNELBUILDER_H

@@ -1,0 +1,351 @@
+//===- TransMambaToTile.cpp - Hot operations to tile kernels --------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "transmamba/Conversion/TransMambaToTile/TransMambaToTile.h"
+
+#include "Tile/IR/TileDialect.h"
+#include "TransMamba/IR/TransMambaOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/SymbolTable.h"
+#include "transmamba/Conversion/TransMambaToTile/Kernels.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+
+namespace transmamba {
+#define GEN_PASS_DEF_CONVERTTRANSMAMBATOTILE
+#include "transmamba/Conversion/TransMambaToTile/Passes.h.inc"
+} // namespace transmamba
+
+using namespace mlir;
+using namespace transmamba;
+
+//===----------------------------------------------------------------------===//
+// What fits
+//===----------------------------------------------------------------------===//
+
+/// Bulk copies take rows of multiples of 16 bytes.
+static bool hasAlignedRows(RankedTensorType type) {
+  int64_t columns = type.getShape().back();
+  return !ShapedType::isDynamic(columns) && columns > 0 && columns % 8 == 0;
+}
+
+static bool isHalf(Type type) { return isa<BFloat16Type, Float16Type>(type); }
+
+/// The shape of a product that a kernel can compute.
+static std::optional<GemmShape> matchGemm(linalg::MatmulOp op) {
+  if (op->getNumResults() != 1 || op.hasUserDefinedMaps())
+    return std::nullopt;
+  auto a = cast<RankedTensorType>(op.getInputs()[0].getType());
+  auto b = cast<RankedTensorType>(op.getInputs()[1].getType());
+  auto c = cast<RankedTensorType>(op->getResult(0).getType());
+  if (!isHalf(a.getElementType()) || a.getElementType() != b.getElementType() ||
+      !c.getElementType().isF32() || !hasAlignedRows(a) || !hasAlignedRows(b) ||
+      b.getDimSize(0) != a.getDimSize(1) || c.getDimSize(0) != a.getDimSize(0))
+    return std::nullopt;
+  auto fill = op.getOutputs()[0].getDefiningOp<linalg::FillOp>();
+  if (!fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+    return std::nullopt;
+  GemmShape shape{a.getDimSize(0), b.getDimSize(1), b.getDimSize(0),
+                  a.getElementType(), c.getElementType()};
+  // The kernel rounds where all that reads the sums would.
+  auto rounds = [&](Operation *user) {
+    return isa<arith::TruncFOp>(user) &&
+           getElementTypeOrSelf(user->getResult(0).getType()) ==
+               shape.operandType;
+  };
+  if (!op->use_empty() && llvm::all_of(op->getUsers(), rounds))
+    shape.resultType = shape.operandType;
+  return shape;
+}
+
+/// [B, T, H * D] behind a tensor [B, T, H, D], and the first of its columns.
+struct SplitHeads {
+  Value tensor;
+  int64_t first = 0;
+};
+
+static SplitHeads findColumns(Value heads, OpBuilder &builder) {
+  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
+  auto expand = heads.getDefiningOp<tensor::ExpandShapeOp>();
+  if (!expand || expand.getReassociationIndices() != groups) {
+    Value joined =
+        tensor::CollapseShapeOp::create(builder, heads.getLoc(), heads, groups);
+    return {joined, 0};
+  }
+  Value source = expand.getSrc();
+  auto slice = source.getDefiningOp<tensor::ExtractSliceOp>();
+  // From the first row and token on. Tokens that the slice leaves out at the
+  // end are seen by no query of it, for attention is causal.
+  auto takesColumns = [&] {
+    return slice.getSourceType().getRank() == 3 &&
+           slice.getType().getRank() == 3 && slice.hasUnitStride() &&
+           hasAlignedRows(slice.getSourceType()) &&
+           isZeroInteger(slice.getMixedOffsets()[0]) &&
+           isZeroInteger(slice.getMixedOffsets()[1]) &&
+           getConstantIntValue(slice.getMixedOffsets()[2]).has_value();
+  };
+  if (slice && takesColumns())
+    return {slice.getSource(),
+            *getConstantIntValue(slice.getMixedOffsets()[2])};
+  return {source, 0};
+}
+
+/// The number of heads and their size fit the kernel.
+static bool matchesAttention(AttentionOp op) {
+  auto q = cast<RankedTensorType>(op.getQ().getType());
+  auto k = cast<RankedTensorType>(op.getK().getType());
+  auto v = cast<RankedTensorType>(op.getV().getType());
+  auto result = cast<RankedTensorType>(op.getResult().getType());
+  if (!op.getCausal() || op.getWindow() || !isHalf(q.getElementType()))
+    return false;
+  if (op.getLengths()) {
+    auto lengths = dyn_cast<RankedTensorType>(op.getLengths().getType());
+    if (!lengths || lengths.getRank() != 1)
+      return false;
+  }
+  int64_t headDim = q.getDimSize(3), heads = q.getDimSize(2);
+  auto fits = [&](RankedTensorType type) {
+    return type.getElementType() == q.getElementType() &&
+           type.getDimSize(3) == headDim && type.getDimSize(2) > 0 &&
+           heads % type.getDimSize(2) == 0;
+  };
+  return llvm::is_contained({32, 64, 96, 128}, headDim) && heads > 0 &&
+         result.getDimSize(2) == heads && fits(k) && fits(v) && fits(result);
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct ConvertTransMambaToTile final
+    : transmamba::impl::ConvertTransMambaToTileBase<ConvertTransMambaToTile> {
+  void runOnOperation() override;
+
+private:
+  LogicalResult convert(linalg::MatmulOp op, const GemmShape &shape);
+  LogicalResult convert(AttentionOp op);
+  int64_t estimateRows(Value matrix);
+  /// Puts a kernel into the module, unless there is one like it.
+  StringAttr insert(tile::KernelOp kernel);
+
+  int64_t maxBatch = 1, maxSequence = 1;
+  /// By the name that they would like to have.
+  llvm::StringMap<SmallVector<tile::KernelOp>> kernels;
+};
+} // namespace
+
+StringAttr ConvertTransMambaToTile::insert(tile::KernelOp kernel) {
+  SmallVector<tile::KernelOp> &others = kernels[kernel.getName()];
+  for (tile::KernelOp other : others) {
+    kernel.setSymNameAttr(other.getSymNameAttr());
+    if (OperationEquivalence::isEquivalentTo(
+            kernel, other, OperationEquivalence::IgnoreLocations)) {
+      kernel.erase();
+      return other.getSymNameAttr();
+    }
+  }
+  others.push_back(kernel);
+  ++numKernels;
+  return SymbolTable(getOperation()).insert(kernel);
+}
+
+/// Rows of a matrix, at most. What is dynamic are tokens of the batch.
+int64_t ConvertTransMambaToTile::estimateRows(Value matrix) {
+  if (auto collapse = matrix.getDefiningOp<tensor::CollapseShapeOp>()) {
+    RankedTensorType type = collapse.getSrcType();
+    int64_t rows = 1;
+    for (int64_t dim : collapse.getReassociationIndices().front())
+      rows *= !type.isDynamicDim(dim) ? type.getDimSize(dim)
+              : dim == 0              ? maxBatch
+                                      : maxSequence;
+    return rows;
+  }
+  auto type = cast<RankedTensorType>(matrix.getType());
+  return type.isDynamicDim(0) ? maxBatch : type.getDimSize(0);
+}
+
+/// The configuration that an operation asks for.
+static FailureOr<DictionaryAttr> getConfig(Operation *op) {
+  Attribute attribute = op->getAttr(kTileConfigAttrName);
+  if (!attribute)
+    return DictionaryAttr();
+  if (auto dictionary = dyn_cast<DictionaryAttr>(attribute))
+    return dictionary;
+  return op->emitOpError("has a '")
+         << kTileConfigAttrName << "' that is no dictionary";
+}
+
+// %c = linalg.matmul ins(%a, %b) outs(zeros); %d = arith.truncf %c
+//   -> %d = tile.launch @gemm_... grid(min(multiprocessors, tiles), 1, 1)
+//                ins(%a, %b) outs(empty)
+LogicalResult ConvertTransMambaToTile::convert(linalg::MatmulOp op,
+                                               const GemmShape &shape) {
+  Value a = op.getInputs()[0], b = op.getInputs()[1];
+  GemmConfig config = chooseGemmConfig(shape, estimateRows(a));
+  FailureOr<DictionaryAttr> wanted = getConfig(op);
+  if (failed(wanted) || failed(overrideConfig(*wanted, shape, config, [&] {
+        return op.emitOpError();
+      })))
+    return failure();
+
+  std::string name;
+  llvm::raw_string_ostream(name)
+      << "gemm_n" << shape.n << "_k" << shape.k
+      << (shape.resultType.isF32() ? "_f32" : "") << "_tile" << config.blockM
+      << "x" << config.blockN;
+  OpBuilder detached(op.getContext());
+  StringAttr kernel =
+      insert(buildGemm(detached, op.getLoc(), name, shape, config));
+
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  Value rows = builder.createOrFold<tensor::DimOp>(loc, a, 0);
+  Value down =
+      arith::CeilDivUIOp::create(builder, loc, rows, index(config.blockM));
+  Value tiles = arith::MulIOp::create(
+      builder, loc, down, index(llvm::divideCeil(shape.n, config.blockN)));
+  Value blocks = arith::MinUIOp::create(
+      builder, loc, tile::MultiprocessorsOp::create(builder, loc), tiles);
+  SmallVector<Value> sizes;
+  if (ShapedType::isDynamic(shape.m))
+    sizes.push_back(rows);
+  auto type = RankedTensorType::get({shape.m, shape.n}, shape.resultType);
+  Value empty = tensor::EmptyOp::create(builder, loc, type, sizes);
+  auto launch = tile::LaunchOp::create(
+      builder, loc, TypeRange(type), FlatSymbolRefAttr::get(kernel), blocks,
+      index(1), index(1), ValueRange{a, b}, ValueRange(empty));
+  Value result = launch.getResult(0);
+  if (shape.resultType == shape.operandType)
+    for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
+      user->getResult(0).replaceAllUsesWith(result);
+      user->erase();
+    }
+  else
+    op->getResult(0).replaceAllUsesWith(result);
+  op.erase();
+  ++numLaunches;
+  return success();
+}
+
+// %o = transmamba.attention %q, %k, %v
+//   -> %x = tile.launch @attention_... grid(heads, blocks, rows)
+//                ins(%q, %k, %v) outs(empty), heads side by side
+//      %o = tensor.expand_shape %x
+LogicalResult ConvertTransMambaToTile::convert(AttentionOp op) {
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  auto resultType = cast<RankedTensorType>(op.getResult().getType());
+  ArrayRef<int64_t> sizes = resultType.getShape();
+  int64_t headDim = sizes[3];
+  auto getHeads = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getDimSize(2);
+  };
+  SplitHeads q = findColumns(op.getQ(), builder),
+             k = findColumns(op.getK(), builder),
+             v = findColumns(op.getV(), builder);
+  auto describe = [&](const SplitHeads &columns, Value heads) {
+    return HeadColumns{cast<RankedTensorType>(columns.tensor.getType()),
+                       columns.first, getHeads(heads)};
+  };
+  auto joined = RankedTensorType::get({sizes[0], sizes[1], sizes[2] * headDim},
+                                      resultType.getElementType());
+  AttentionShape shape{
+      describe(q, op.getQ()),
+      describe(k, op.getK()),
+      describe(v, op.getV()),
+      {joined, 0, sizes[2]},
+      headDim,
+      op.getScale() ? op.getScale()->convertToDouble()
+                    : 1.0 / std::sqrt(static_cast<double>(headDim)),
+      op.getLengths() ? cast<RankedTensorType>(op.getLengths().getType())
+                      : RankedTensorType()};
+  AttentionConfig config = chooseAttentionConfig(shape);
+  FailureOr<DictionaryAttr> wanted = getConfig(op);
+  if (failed(wanted) || failed(overrideConfig(*wanted, shape, config, [&] {
+        return op.emitOpError();
+      })))
+    return failure();
+
+  std::string name;
+  llvm::raw_string_ostream(name) << "attention_h" << shape.q.heads << "_"
+                                 << shape.k.heads << "_d" << headDim;
+  OpBuilder detached(op.getContext());
+  StringAttr kernel =
+      insert(buildAttention(detached, loc, name, shape, config));
+
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  SmallVector<Value> dynamicSizes;
+  SmallVector<OpFoldResult> outputSizes =
+      tensor::getMixedSizes(builder, loc, op.getQ());
+  outputSizes[2] = builder.getIndexAttr(sizes[2]);
+  for (int64_t dim : {0, 1})
+    if (joined.isDynamicDim(dim))
+      dynamicSizes.push_back(
+          getValueOrCreateConstantIndexOp(builder, loc, outputSizes[dim]));
+    else
+      outputSizes[dim] = builder.getIndexAttr(sizes[dim]);
+  Value batch = getValueOrCreateConstantIndexOp(builder, loc, outputSizes[0]);
+  Value queries = getValueOrCreateConstantIndexOp(builder, loc, outputSizes[1]);
+  Value blocks =
+      arith::CeilDivUIOp::create(builder, loc, queries, index(config.blockM));
+  Value empty = tensor::EmptyOp::create(builder, loc, joined, dynamicSizes);
+  SmallVector<Value> inputs = {q.tensor, k.tensor, v.tensor};
+  if (op.getLengths())
+    inputs.push_back(op.getLengths());
+  auto launch = tile::LaunchOp::create(
+      builder, loc, TypeRange(joined), FlatSymbolRefAttr::get(kernel),
+      index(sizes[2]), blocks, batch, inputs, ValueRange(empty));
+  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
+  Value result = tensor::ExpandShapeOp::create(
+      builder, loc, resultType, launch.getResult(0), groups, outputSizes);
+  op.getResult().replaceAllUsesWith(result);
+  op.erase();
+  ++numLaunches;
+  return success();
+}
+
+void ConvertTransMambaToTile::runOnOperation() {
+  ModuleOp module = getOperation();
+  auto getBound = [&](StringRef name) {
+    auto value = module->getAttrOfType<IntegerAttr>(name);
+    return value ? value.getInt() : 1;
+  };
+  maxBatch = getBound(TransMambaDialect::kMaxBatchAttr);
+  maxSequence = getBound(TransMambaDialect::kMaxSequenceAttr);
+  SmallVector<Operation *> ops;
+  for (auto function : module.getOps<func::FuncOp>())
+    function.walk([&](Operation *op) {
+      if (isa<linalg::MatmulOp, AttentionOp>(op))
+        ops.push_back(op);
+    });
+  for (Operation *op : ops) {
+    LogicalResult converted = success();
+    if (auto matmul = dyn_cast<linalg::MatmulOp>(op)) {
+      if (std::optional<GemmShape> shape = matchGemm(matmul))
+        converted = convert(matmul, *shape);
+    } else if (matchesAttention(cast<AttentionOp>(op))) {
+      converted = convert(cast<AttentionOp>(op));
+    }
+    if (failed(converted))
+      return signalPassFailure();
+  }
+}

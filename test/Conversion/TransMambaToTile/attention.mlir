@@ -1,0 +1,106 @@
+// RUN: transmamba-opt %s --split-input-file --convert-transmamba-to-tile --canonicalize --cse | FileCheck %s
+
+// Queries, keys and values are columns of one tensor: the kernel reads them where they are. Two query heads read one of the
+// keys. What lies beyond the length of its row is zero.
+// CHECK-LABEL: func.func @grouped(
+// CHECK-SAME:      %[[X:.*]]: tensor<?x?x768xbf16>, %[[LENGTHS:.*]]: tensor<?xi32>,
+// CHECK-DAG:     %[[HEADS:.*]] = arith.constant 4 : index
+// CHECK-DAG:     %[[BLOCK:.*]] = arith.constant 128 : index
+// CHECK:         %[[BLOCKS:.*]] = arith.ceildivui %[[T:.*]], %[[BLOCK]]
+// CHECK:         %[[EMPTY:.*]] = tensor.empty(%[[B:.*]], %[[T]]) : tensor<?x?x384xbf16>
+// CHECK:         %[[O:.*]] = tile.launch @attention_h4_2_d96 grid(%[[HEADS]], %[[BLOCKS]], %[[B]])
+// CHECK-SAME:        ins(%[[X]], %[[X]], %[[X]], %[[LENGTHS]] : {{.*}}) outs(%[[EMPTY]] : tensor<?x?x384xbf16>)
+// CHECK:         tensor.expand_shape %[[O]] {{\[\[}}0], [1], [2, 3]] {{.*}} into tensor<?x?x4x96xbf16>
+// CHECK-NOT:     transmamba.attention
+func.func @grouped(%x: tensor<?x?x768xbf16>, %lengths: tensor<?xi32>, %B: index, %T: index) -> tensor<?x?x4x96xbf16> {
+  %q = tensor.extract_slice %x[0, 0, 0] [%B, %T, 384] [1, 1, 1] : tensor<?x?x768xbf16> to tensor<?x?x384xbf16>
+  %k = tensor.extract_slice %x[0, 0, 384] [%B, %T, 192] [1, 1, 1] : tensor<?x?x768xbf16> to tensor<?x?x192xbf16>
+  %v = tensor.extract_slice %x[0, 0, 576] [%B, %T, 192] [1, 1, 1] : tensor<?x?x768xbf16> to tensor<?x?x192xbf16>
+  %qh = tensor.expand_shape %q [[0], [1], [2, 3]] output_shape [%B, %T, 4, 96] : tensor<?x?x384xbf16> into tensor<?x?x4x96xbf16>
+  %kh = tensor.expand_shape %k [[0], [1], [2, 3]] output_shape [%B, %T, 2, 96] : tensor<?x?x192xbf16> into tensor<?x?x2x96xbf16>
+  %vh = tensor.expand_shape %v [[0], [1], [2, 3]] output_shape [%B, %T, 2, 96] : tensor<?x?x192xbf16> into tensor<?x?x2x96xbf16>
+  %y = transmamba.attention %qh, %kh, %vh lengths(%lengths : tensor<?xi32>) {causal}
+      : tensor<?x?x4x96xbf16>, tensor<?x?x2x96xbf16>, tensor<?x?x2x96xbf16> -> tensor<?x?x4x96xbf16>
+  return %y : tensor<?x?x4x96xbf16>
+}
+
+// CHECK:      tile.kernel @attention_h4_2_d96(%[[Q:.*]]: memref<?x?x768xbf16>, %[[K:.*]]: memref<?x?x768xbf16>, %[[V:.*]]: memref<?x?x768xbf16>, %[[L:.*]]: memref<?xi32>, %[[O:.*]]: memref<?x?x384xbf16>)
+// CHECK-SAME:     tile.config = {block_m = 128 : i64, block_n = 128 : i64, stages = 2 : i64}
+// CHECK-DAG:    %[[C0:.*]] = arith.constant 0 : index
+// CHECK-DAG:    %[[C1:.*]] = arith.constant 1 : index
+// CHECK-DAG:    %[[SCALE:.*]] = arith.constant 0.14724{{.*}} : f32
+// CHECK-DAG:    %[[KEYS:.*]] = arith.constant 384 : index
+// CHECK-DAG:    %[[VALUES:.*]] = arith.constant 576 : index
+// CHECK:        %[[BATCH:.*]] = tile.block_id z
+// CHECK:        %[[HEAD:.*]] = tile.block_id x
+// CHECK:        %[[SEEN:.*]] = arith.subi
+// CHECK:        %[[BLOCK:.*]] = arith.subi %[[SEEN]], %[[C1]]
+// CHECK:        %[[FIRST:.*]] = arith.muli %[[BLOCK]]
+// CHECK:        %[[LENGTH:.*]] = memref.load %[[L]][%[[BATCH]]]
+// CHECK:        %[[TILES:.*]] = arith.select %{{.*}}, %[[SEEN]], %[[C1]]
+// CHECK:        %[[QS:.*]] = tile.ring : <128x96xbf16, stages = 1>
+// CHECK:        %[[KS:.*]] = tile.ring : <128x96xbf16, stages = 2>
+// CHECK:        %[[VS:.*]] = tile.ring : <128x96xbf16, stages = 2>
+// CHECK:        tile.producer registers 24 {
+// CHECK:          %[[GROUP:.*]] = arith.divui %[[HEAD]]
+// CHECK:          %[[GC:.*]] = arith.muli %[[GROUP]]
+// CHECK:          %[[KC:.*]] = arith.addi %[[GC]], %[[KEYS]]
+// CHECK:          %[[VC:.*]] = arith.addi %{{.*}}, %[[VALUES]]
+// CHECK:          tile.load %[[Q]][%[[BATCH]], %[[FIRST]], %{{.*}}] to %[[QS]]
+// CHECK:          scf.for {{.*}} to %[[TILES]]
+// CHECK:            tile.load %[[K]][%[[BATCH]], %[[KEY:.*]], %[[KC]]] to %[[KS]]
+// CHECK-NEXT:       tile.load %[[V]][%[[BATCH]], %[[KEY]], %[[VC]]] to %[[VS]]
+// CHECK:        tile.consumers %{{.*}} in 2 registers 240 {
+// The diagonal:
+// CHECK:          tile.mma {{.*}} transpose_b
+// CHECK:          arith.select
+// CHECK:          tile.row_reduce max
+// CHECK:          scf.for {{.*}} to %[[TILES]]
+// CHECK:            tile.turn_wait
+// CHECK-NEXT:       %[[S:.*]] = tile.mma {{.*}} transpose_b
+// CHECK-NEXT:       tile.consumer_wait %[[VS]]
+// CHECK-NEXT:       %[[PV:.*]] = tile.mma {{.*}} acc
+// CHECK-NEXT:       tile.turn_pass
+// CHECK-NEXT:       tile.await %[[S]]
+// CHECK:            %[[SUM:.*]] = tile.map {{.*}} -> !tile.rows<64xf32, partial> {
+// CHECK:            tile.await %[[PV]] after %[[SUM]]
+// CHECK:            scf.yield
+// The result: the mean of the values, or zero beyond the length.
+// CHECK:          arith.divf
+// CHECK:          arith.cmpi slt, %{{.*}}, %{{.*}} : index
+// CHECK:          arith.select
+// CHECK:          tile.store_fragment
+// CHECK:          tile.store %{{.*}} to %[[O]]
+
+// -----
+
+// Heads that no tensor holds side by side are joined; kernels that differ in nothing else than the scale are two.
+// CHECK-LABEL: func.func @scales(
+// CHECK-DAG:     tensor.collapse_shape %{{.*}} {{\[\[}}0], [1], [2, 3]] : tensor<2x100x4x64xf16> into tensor<2x100x256xf16>
+// CHECK-DAG:     tile.launch @attention_h4_4_d64 grid
+// CHECK-DAG:     tile.launch @attention_h4_4_d64_0 grid
+// CHECK:       tile.kernel @attention_h4_4_d64(%{{.*}}: memref<2x100x256xf16>
+// CHECK:       tile.kernel @attention_h4_4_d64_0(
+// CHECK-NOT:   tile.kernel
+func.func @scales(%q: tensor<2x100x4x64xf16>, %k: tensor<2x100x4x64xf16>, %v: tensor<2x100x4x64xf16>)
+    -> (tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16>) {
+  %x = transmamba.attention %q, %k, %v {causal} : tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16> -> tensor<2x100x4x64xf16>
+  %y = transmamba.attention %q, %k, %v {causal, scale = 0.5 : f64} : tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16> -> tensor<2x100x4x64xf16>
+  %z = transmamba.attention %k, %k, %v {causal} : tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16> -> tensor<2x100x4x64xf16>
+  return %x, %y, %z : tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16>, tensor<2x100x4x64xf16>
+}
+
+// -----
+
+// What stays: all keys, a window, another head dimension, f32.
+// CHECK-LABEL: func.func @kept(
+// CHECK-COUNT-4: transmamba.attention
+// CHECK-NOT:     tile.
+func.func @kept(%x: tensor<?x?x4x64xbf16>, %y: tensor<?x?x4x48xbf16>, %z: tensor<?x?x4x64xf32>)
+    -> (tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x48xbf16>, tensor<?x?x4x64xf32>) {
+  %0 = transmamba.attention %x, %x, %x : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16> -> tensor<?x?x4x64xbf16>
+  %1 = transmamba.attention %x, %x, %x {causal, window = 32 : i64} : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16> -> tensor<?x?x4x64xbf16>
+  %2 = transmamba.attention %y, %y, %y {causal} : tensor<?x?x4x48xbf16>, tensor<?x?x4x48xbf16>, tensor<?x?x4x48xbf16> -> tensor<?x?x4x48xbf16>
+  %3 = transmamba.attention %z, %z, %z {causal} : tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32> -> tensor<?x?x4x64xf32>
+  return %0, %1, %2, %3 : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x48xbf16>, tensor<?x?x4x64xf32>
+}

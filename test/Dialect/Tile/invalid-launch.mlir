@@ -1,0 +1,34 @@
+// RUN: transmamba-opt %s --split-input-file --verify-diagnostics
+
+func.func @kernel(%x: memref<8x64xbf16>) {
+  %c1 = arith.constant 1 : index
+  // expected-error @+1 {{(L1) @kernel is not a tile.kernel}}
+  tile.launch @kernel grid(%c1, %c1, %c1) outs(%x : memref<8x64xbf16>)
+  return
+}
+
+// -----
+
+tile.kernel @k(%in: memref<8x64xbf16>, %out: memref<8x64xbf16>) {
+  tile.consumers %warpgroup in 1 registers 128 {
+  }
+}
+func.func @f(%x: tensor<8x64xbf16>, %y: tensor<16x64xbf16>) -> tensor<16x64xbf16> {
+  %c1 = arith.constant 1 : index
+  // expected-error @+1 {{(L2) operands do not have the types of the arguments of @k}}
+  %z = tile.launch @k grid(%c1, %c1, %c1) ins(%x : tensor<8x64xbf16>) outs(%y : tensor<16x64xbf16>) -> tensor<16x64xbf16>
+  return %z : tensor<16x64xbf16>
+}
+
+// -----
+
+tile.kernel @k(%in: memref<8x64xbf16>, %out: memref<8x64xbf16>) {
+  tile.consumers %warpgroup in 1 registers 128 {
+  }
+}
+func.func @f(%x: tensor<8x64xbf16>) -> tensor<8x8xbf16> {
+  %c1 = arith.constant 1 : index
+  // expected-error @+1 {{expected type of operand #4 ('tensor<8x64xbf16>') to match type of corresponding result ('tensor<8x8xbf16>')}}
+  %z = tile.launch @k grid(%c1, %c1, %c1) ins(%x : tensor<8x64xbf16>) outs(%x : tensor<8x64xbf16>) -> tensor<8x8xbf16>
+  return %z : tensor<8x8xbf16>
+}
