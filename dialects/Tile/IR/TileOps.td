@@ -151,11 +151,11 @@ def Tile_LaunchOp : Tile_Op<"launch", [
   let summary = "run a kernel on a grid of blocks";
   let description = [{
     The kernel reads `ins` and writes all that matters of `outs`. On tensors, a result
-    is what the kernel leaves in the buffer of `outs`; on buffers there is none.
+    is what the kernel leaves in the buffer of `outs`, and has its type; on buffers
+    there is none.
 
     Constraints: (L1) the symbol is a `tile.kernel`; (L2) the operands have the
-    types of its arguments, a tensor in place of a memref of the same shape;
-    (L3) a result for each output that is a tensor, of its type.
+    types of its arguments, a tensor in place of a memref of the same shape.
 
     ```mlir
     tile.launch @copy grid(%blocks, %c1, %c1) ins(%in : memref<?x64xbf16>) outs(%out : memref<?x64xbf16>)

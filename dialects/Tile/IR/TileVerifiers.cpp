@@ -99,12 +99,6 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError(
                "(L2) operands do not have the types of the arguments of ")
            << getKernelAttr();
-  SmallVector<Type> results;
-  for (Type type : getOutputs().getTypes())
-    if (isa<RankedTensorType>(type))
-      results.push_back(type);
-  if (TypeRange(results) != getResultTypes())
-    return emitOpError("(L3) results do not have the types of the outputs");
   return success();
 }
 

@@ -34,9 +34,12 @@ static int64_t getMaxStages(const GemmShape &shape, const GemmConfig &config) {
   return std::clamp<int64_t>(free / getStageBytes(config), 0, 8);
 }
 
-ArrayRef<GemmConfig> transmamba::getGemmCandidates() {
-  static const GemmConfig candidates[] = {
+SmallVector<GemmConfig>
+transmamba::getGemmCandidates(const GemmShape &shape) {
+  SmallVector<GemmConfig> candidates = {
       {128, 256}, {256, 128}, {128, 192}, {128, 128}, {128, 64}};
+  for (GemmConfig &candidate : candidates)
+    candidate.stages = getMaxStages(shape, candidate);
   return candidates;
 }
 
@@ -61,18 +64,12 @@ double transmamba::estimateGemmCycles(const GemmShape &shape,
 }
 
 GemmConfig transmamba::chooseGemmConfig(const GemmShape &shape, int64_t rows) {
-  const GemmConfig *best = nullptr;
-  double bestCycles = 0;
-  for (const GemmConfig &candidate : getGemmCandidates()) {
-    double cycles = estimateGemmCycles(shape, candidate, rows);
-    if (best && cycles >= bestCycles)
-      continue;
-    best = &candidate;
-    bestCycles = cycles;
-  }
-  GemmConfig config = *best;
-  config.stages = getMaxStages(shape, config);
-  return config;
+  SmallVector<GemmConfig> candidates = getGemmCandidates(shape);
+  return *llvm::min_element(
+      candidates, [&](const GemmConfig &a, const GemmConfig &b) {
+        return estimateGemmCycles(shape, a, rows) <
+               estimateGemmCycles(shape, b, rows);
+      });
 }
 
 //===----------------------------------------------------------------------===//

@@ -45,8 +45,8 @@ inline constexpr int64_t kGemmBlockK = 64;
 /// Shared memory of a block, less what barriers take.
 inline constexpr int64_t kUsableSharedBytes = 226 * 1024;
 
-/// The tiles that `chooseGemmConfig` chooses from.
-llvm::ArrayRef<GemmConfig> getGemmCandidates();
+/// What `chooseGemmConfig` chooses from.
+llvm::SmallVector<GemmConfig> getGemmCandidates(const GemmShape &shape);
 
 /// Clock cycles that a device of 132 multiprocessors needs, about.
 double estimateGemmCycles(const GemmShape &shape, const GemmConfig &config,

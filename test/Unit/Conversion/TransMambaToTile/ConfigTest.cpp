@@ -1,0 +1,69 @@
+//===- ConfigTest.cpp - Which configuration a product gets ----------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "transmamba/Conversion/TransMambaToTile/Config.h"
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/MLIRContext.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace transmamba;
+
+namespace {
+class ConfigTest : public testing::Test {
+protected:
+  GemmShape shape(int64_t n, int64_t k, bool sums = false) {
+    Type bf16 = BFloat16Type::get(&context);
+    return {ShapedType::kDynamic, n, k, bf16,
+            sums ? Type(Float32Type::get(&context)) : bf16};
+  }
+
+  MLIRContext context;
+};
+} // namespace
+
+/// Much work: the tiles with the fewest loads. Little work: tiles enough for
+/// more multiprocessors.
+TEST_F(ConfigTest, TilesFollowTheWork) {
+  GemmConfig large = chooseGemmConfig(shape(6144, 2048), 32768);
+  EXPECT_EQ(large.blockM * large.blockN, 128 * 256);
+  GemmConfig small = chooseGemmConfig(shape(6144, 2048), 8);
+  EXPECT_EQ(small.blockM, 128);
+  EXPECT_EQ(small.blockN, 64);
+  // 64 x 4 tiles of 128 x 192 fill 132 multiprocessors twice, 64 x 3 of
+  // 128 x 256 leave a quarter of both times unused.
+  GemmConfig even = chooseGemmConfig(shape(768, 2048), 64 * 128);
+  EXPECT_EQ(even.blockN, 192);
+}
+
+TEST_F(ConfigTest, NoCandidateIsFasterThanTheChosen) {
+  for (int64_t n : {8, 128, 768, 2048, 32000})
+    for (int64_t rows : {1, 8, 512, 8192, 131072}) {
+      GemmShape product = shape(n, 1024);
+      double chosen =
+          estimateGemmCycles(product, chooseGemmConfig(product, rows), rows);
+      for (const GemmConfig &candidate : getGemmCandidates(product))
+        EXPECT_LE(chosen, estimateGemmCycles(product, candidate, rows));
+    }
+}
+
+/// At least two stages, else nothing is on its way while something is
+/// multiplied; and no more than there is room for.
+TEST_F(ConfigTest, StagesFillSharedMemory) {
+  for (bool sums : {false, true}) {
+    GemmShape product = shape(2048, 2048, sums);
+    for (const GemmConfig &candidate : getGemmCandidates(product)) {
+      int64_t stage = 2 * kGemmBlockK * (candidate.blockM + candidate.blockN);
+      int64_t staging = sums ? 0 : 2 * candidate.blockM * candidate.blockN;
+      EXPECT_GE(candidate.stages, 3);
+      EXPECT_LE(candidate.stages * stage + staging, kUsableSharedBytes);
+      EXPECT_TRUE(candidate.stages == 8 ||
+                  (candidate.stages + 1) * stage + staging >
+                      kUsableSharedBytes);
+    }
+  }
+}

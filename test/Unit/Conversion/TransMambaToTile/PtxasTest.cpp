@@ -1,0 +1,105 @@
+//===- PtxasTest.cpp - What ptxas says of every kernel --------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// Every configuration that can be chosen: registers are enough, and nothing
+// makes ptxas wait for each multiplication (C7510 and following) or leave out
+// the split of registers (C7508). Skipped where there is no ptxas.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Tile/IR/TileDialect.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Pass/PassManager.h"
+#include "transmamba/Conversion/TransMambaToTile/Kernels.h"
+#include "transmamba/Target/NVPTX.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace transmamba;
+
+namespace {
+class PtxasTest : public testing::Test {
+protected:
+  void SetUp() override {
+    if (findPtxas({}).empty())
+      GTEST_SKIP() << "there is no ptxas";
+    DialectRegistry registry;
+    registerAllDialects(registry);
+    registerAllExtensions(registry);
+    registerNvptxTranslation(registry);
+    registry.insert<tile::TileDialect>();
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+    module = ModuleOp::create(UnknownLoc::get(&context));
+  }
+
+  Type bf16() { return BFloat16Type::get(&context); }
+
+  /// Compiles the kernels and checks them.
+  void check(size_t kernels) {
+    std::string said;
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      said += diagnostic.str() + "\n";
+    });
+    ASSERT_TRUE(succeeded(verify(*module))) << said;
+    PassManager passes(&context);
+    populateGpuPipeline(passes);
+    populateNvvmPipeline(passes);
+    ASSERT_TRUE(succeeded(passes.run(*module))) << said;
+    auto gpuModule = *module->getOps<gpu::GPUModuleOp>().begin();
+    FailureOr<GpuBinary> binary = compileGpuModule(gpuModule, {});
+    ASSERT_TRUE(succeeded(binary)) << said;
+    EXPECT_EQ(said, "");
+    EXPECT_EQ(binary->kernels.size(), kernels);
+    for (const KernelResources &kernel : binary->kernels) {
+      EXPECT_EQ(kernel.spillBytes, 0) << kernel.name;
+      EXPECT_GT(kernel.registers, 0) << kernel.name;
+    }
+  }
+
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+};
+} // namespace
+
+TEST_F(PtxasTest, Gemm) {
+  OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
+  size_t count = 0;
+  for (Type result : {bf16(), Type(builder.getF32Type())}) {
+    GemmShape shape{ShapedType::kDynamic, 2048, 2048, bf16(), result};
+    for (const GemmConfig &config : getGemmCandidates(shape))
+      buildGemm(builder, module->getLoc(), "gemm" + std::to_string(count++),
+                shape, config);
+  }
+  check(count);
+}
+
+TEST_F(PtxasTest, Attention) {
+  OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
+  size_t count = 0;
+  for (int64_t headDim : {32, 64, 96, 128})
+    for (bool hasLengths : {false, true}) {
+      constexpr int64_t any = ShapedType::kDynamic;
+      auto fused = RankedTensorType::get({any, any, 8 * headDim}, bf16());
+      auto result = RankedTensorType::get({any, any, 4 * headDim}, bf16());
+      AttentionShape shape{
+          {fused, 0, 4},
+          {fused, 4 * headDim, 2},
+          {fused, 6 * headDim, 2},
+          {result, 0, 4},
+          headDim,
+          0.125,
+          hasLengths ? RankedTensorType::get({any}, builder.getI32Type())
+                     : RankedTensorType()};
+      buildAttention(builder, module->getLoc(),
+                     "attention" + std::to_string(count++), shape,
+                     chooseAttentionConfig(shape));
+    }
+  check(count);
+}
