@@ -34,8 +34,7 @@ static int64_t getMaxStages(const GemmShape &shape, const GemmConfig &config) {
   return std::clamp<int64_t>(free / getStageBytes(config), 0, 8);
 }
 
-SmallVector<GemmConfig>
-transmamba::getGemmCandidates(const GemmShape &shape) {
+SmallVector<GemmConfig> transmamba::getGemmCandidates(const GemmShape &shape) {
   SmallVector<GemmConfig> candidates = {
       {128, 256}, {256, 128}, {128, 192}, {128, 128}, {128, 64}};
   for (GemmConfig &candidate : candidates)
@@ -65,11 +64,11 @@ double transmamba::estimateGemmCycles(const GemmShape &shape,
 
 GemmConfig transmamba::chooseGemmConfig(const GemmShape &shape, int64_t rows) {
   SmallVector<GemmConfig> candidates = getGemmCandidates(shape);
-  return *llvm::min_element(
-      candidates, [&](const GemmConfig &a, const GemmConfig &b) {
-        return estimateGemmCycles(shape, a, rows) <
-               estimateGemmCycles(shape, b, rows);
-      });
+  return *llvm::min_element(candidates,
+                            [&](const GemmConfig &a, const GemmConfig &b) {
+                              return estimateGemmCycles(shape, a, rows) <
+                                     estimateGemmCycles(shape, b, rows);
+                            });
 }
 
 //===----------------------------------------------------------------------===//

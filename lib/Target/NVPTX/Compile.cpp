@@ -7,6 +7,7 @@
 #include "Ptxas.h"
 
 #include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
+#include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -80,10 +81,16 @@ static std::string getFeatures(const NvptxOptions &options) {
   return *getComputeCapability(options.chip) <= 90 ? "+ptx80" : "";
 }
 
-static LogicalResult checkIsNvvm(gpu::GPUModuleOp module) {
-  for (Operation &op : *module.getBody())
+static LogicalResult checkIsNvvm(gpu::GPUModuleOp module, StringRef chip) {
+  for (Operation &op : *module.getBody()) {
     if (!isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op.getDialect()))
       return op.emitError("is not lowered to NVVM; run the nvvm phase first");
+    // What they are made of cannot be selected for another chip.
+    if (op.hasAttr(kTileParametersAttrName) && chip != "sm_90a")
+      return op.emitError(
+                 "is a tile kernel, which runs on sm_90a only, not on ")
+             << chip;
+  }
   return success();
 }
 
@@ -107,7 +114,8 @@ static std::vector<KernelResources> collectKernels(gpu::GPUModuleOp module) {
 
 FailureOr<GpuBinary> compileGpuModule(gpu::GPUModuleOp module,
                                       const NvptxOptions &options) {
-  if (failed(checkOptions(module, options)) || failed(checkIsNvvm(module)))
+  if (failed(checkOptions(module, options)) ||
+      failed(checkIsNvvm(module, options.chip)))
     return failure();
 
   NVVM::SerializeGPUModuleBase::init();
