@@ -6,7 +6,7 @@ tile.kernel @f(%x: memref<?x16xbf16>) {
 }
 func.func @launch(%n: index, %x: memref<?x16xbf16>) {
   // expected-error @+1 {{has no counterpart: the caller of a block's function loops over the grid}}
-  tile.launch @f grid(%n, %n, %n) (%x) : memref<?x16xbf16>
+  tile.launch @f grid(%n, %n, %n) ins(%x : memref<?x16xbf16>)
   return
 }
 

@@ -38,9 +38,9 @@ func.func @grouped(%x: tensor<?x?x768xbf16>, %lengths: tensor<?xi32>, %B: index,
 // CHECK:        %[[FIRST:.*]] = arith.muli %[[BLOCK]]
 // CHECK:        %[[LENGTH:.*]] = memref.load %[[L]][%[[BATCH]]]
 // CHECK:        %[[TILES:.*]] = arith.select %{{.*}}, %[[SEEN]], %[[C1]]
-// CHECK:        %[[QS:.*]] = tile.ring : <128x96xbf16, stages = 1>
-// CHECK:        %[[KS:.*]] = tile.ring : <128x96xbf16, stages = 2>
-// CHECK:        %[[VS:.*]] = tile.ring : <128x96xbf16, stages = 2>
+// CHECK:        %[[QS:.*]] = tile.ring : !tile.ring<128x96xbf16, stages = 1>
+// CHECK:        %[[KS:.*]] = tile.ring : !tile.ring<128x96xbf16, stages = 2>
+// CHECK:        %[[VS:.*]] = tile.ring : !tile.ring<128x96xbf16, stages = 2>
 // CHECK:        tile.producer registers 24 {
 // CHECK:          %[[GROUP:.*]] = arith.divui %[[HEAD]]
 // CHECK:          %[[GC:.*]] = arith.muli %[[GROUP]]

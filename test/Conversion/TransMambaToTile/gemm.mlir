@@ -42,9 +42,9 @@ func.func @rounded(%x: tensor<?x?x256xbf16>, %b: tensor<256x768xbf16>) -> tensor
 // CHECK:        %[[TILES:.*]] = arith.muli
 // CHECK-NEXT:   %[[BLOCK:.*]] = tile.block_id x
 // CHECK-NEXT:   %[[BLOCKS:.*]] = tile.grid_dim x
-// CHECK-NEXT:   %[[AS:.*]] = tile.ring : <128x64xbf16, stages = 4>
-// CHECK-NEXT:   %[[BS:.*]] = tile.ring : <64x192xbf16, stages = 4>
-// CHECK-NEXT:   %[[OUT:.*]] = tile.alloc : <128x192xbf16>
+// CHECK-NEXT:   %[[AS:.*]] = tile.ring : !tile.ring<128x64xbf16, stages = 4>
+// CHECK-NEXT:   %[[BS:.*]] = tile.ring : !tile.ring<64x192xbf16, stages = 4>
+// CHECK-NEXT:   %[[OUT:.*]] = tile.alloc : !tile.smem<128x192xbf16>
 // CHECK-NEXT:   tile.producer registers 40 {
 // CHECK-NEXT:     scf.for %{{.*}} = %[[BLOCK]] to %[[TILES]] step %[[BLOCKS]] {
 // CHECK:            scf.for %[[I:.*]] = %[[C0]] to %[[STEPS]] step %[[C1]] {
@@ -56,7 +56,7 @@ func.func @rounded(%x: tensor<?x?x256xbf16>, %b: tensor<256x768xbf16>) -> tensor
 // CHECK:          scf.for %{{.*}} = %[[BLOCK]] to %[[TILES]] step %[[BLOCKS]] {
 // CHECK:            %[[AT:.*]] = tile.consumer_wait %[[AS]]
 // CHECK-NEXT:       %[[BT:.*]] = tile.consumer_wait %[[BS]]
-// CHECK-NEXT:       %[[OWN:.*]] = tile.row_slice %[[AT]][%[[FIRST]]] : <128x64xbf16> -> <64x64xbf16>
+// CHECK-NEXT:       %[[OWN:.*]] = tile.row_slice %[[AT]][%[[FIRST]]] : !tile.smem<128x64xbf16> -> !tile.smem<64x64xbf16>
 // CHECK-NEXT:       %[[SUM:.*]] = tile.mma %[[OWN]], %[[BT]] :
 // CHECK-NEXT:       %[[ALL:.*]] = scf.for %{{.*}} = %[[C1]] to %[[STEPS]] step %[[C1]] iter_args(%[[ACC:.*]] = %[[SUM]])
 // CHECK:              %[[NEXT:.*]] = tile.mma %{{.*}}, %{{.*}} acc %[[ACC]]
@@ -108,7 +108,7 @@ func.func @sums(%a: tensor<?x128xbf16>, %b: tensor<128x768xbf16>, %other: tensor
 // CHECK:       tile.kernel @gemm_n512_k128_f32_tile256x128
 // CHECK-SAME:      {block_m = 256 : i64, block_n = 128 : i64, group = 4 : i64, stages = 4 : i64}
 // CHECK:         %[[FIRST:.*]] = arith.muli
-// CHECK:         tile.row_slice %{{.*}} : <256x64xbf16> -> <128x64xbf16>
+// CHECK:         tile.row_slice %{{.*}} : !tile.smem<256x64xbf16> -> !tile.smem<128x64xbf16>
 func.func @configured(%a: tensor<64x128xbf16>, %b: tensor<128x512xbf16>, %e: tensor<64x512xf32>) -> tensor<64x512xf32> {
   %zero = arith.constant 0.0 : f32
   %c = linalg.fill ins(%zero : f32) outs(%e : tensor<64x512xf32>) -> tensor<64x512xf32>

@@ -1,13 +1,6 @@
 // RUN: transmamba-opt %s --split-input-file --verify-diagnostics
 
-func.func @kernel(%x: memref<8x64xbf16>) {
-  %c1 = arith.constant 1 : index
-  // expected-error @+1 {{(L1) @kernel is not a tile.kernel}}
-  tile.launch @kernel grid(%c1, %c1, %c1) outs(%x : memref<8x64xbf16>)
-  return
-}
-
-// -----
+// A launch on tensors: those of invalid.mlir are on buffers.
 
 tile.kernel @k(%in: memref<8x64xbf16>, %out: memref<8x64xbf16>) {
   tile.consumers %warpgroup in 1 registers 128 {

@@ -359,7 +359,7 @@ tile.kernel @k() {
 func.func private @f()
 func.func @launch(%n: index) {
   // expected-error @+1 {{'tile.launch' op (L1) @f is not a tile.kernel}}
-  tile.launch @f grid(%n, %n, %n) ()
+  tile.launch @f grid(%n, %n, %n)
   return
 }
 
@@ -371,7 +371,7 @@ tile.kernel @k(%x: index) {
 }
 func.func @launch(%n: index, %s: f32) {
   // expected-error @+1 {{'tile.launch' op (L2) operands do not have the types of the arguments of @k}}
-  tile.launch @k grid(%n, %n, %n) (%s) : f32
+  tile.launch @k grid(%n, %n, %n) ins(%s : f32)
   return
 }
 

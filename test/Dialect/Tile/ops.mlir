@@ -33,10 +33,10 @@ tile.kernel @copy(%in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
 
 // CHECK-LABEL: func.func @launch
 func.func @launch(%n: index, %in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
-  // CHECK: tile.launch @copy grid(%{{.*}}, %{{.*}}, %{{.*}}) (%{{.*}}, %{{.*}}) : memref<?x64xbf16>, memref<?x64xbf16>
-  tile.launch @copy grid(%n, %n, %n) (%in, %out) : memref<?x64xbf16>, memref<?x64xbf16>
-  // CHECK: tile.launch @empty grid(%{{.*}}, %{{.*}}, %{{.*}}) (){{$}}
-  tile.launch @empty grid(%n, %n, %n) ()
+  // CHECK: tile.launch @copy grid(%{{.*}}, %{{.*}}, %{{.*}}) ins(%{{.*}} : memref<?x64xbf16>) outs(%{{.*}} : memref<?x64xbf16>)
+  tile.launch @copy grid(%n, %n, %n) ins(%in : memref<?x64xbf16>) outs(%out : memref<?x64xbf16>)
+  // CHECK: tile.launch @empty grid(%{{.*}}, %{{.*}}, %{{.*}}){{$}}
+  tile.launch @empty grid(%n, %n, %n)
   return
 }
 
