@@ -82,6 +82,12 @@ int64_t Buffer::offset(const std::vector<int64_t> &indices) const {
 }
 
 void Buffer::put(int64_t position, double value) {
+  if (element == Element::I32) {
+    // A margin has no NaN to hold.
+    int32_t integer = std::isnan(value) ? INT32_MIN : int32_t(value);
+    std::memcpy(&bytes[4 * position], &integer, 4);
+    return;
+  }
   float number = static_cast<float>(value);
   if (element == Element::F32) {
     std::memcpy(&bytes[4 * position], &number, 4);
@@ -92,6 +98,11 @@ void Buffer::put(int64_t position, double value) {
 }
 
 double Buffer::take(int64_t position) const {
+  if (element == Element::I32) {
+    int32_t integer;
+    std::memcpy(&integer, &bytes[4 * position], 4);
+    return integer == INT32_MIN ? NAN : integer;
+  }
   if (element == Element::F32) {
     float number;
     std::memcpy(&number, &bytes[4 * position], 4);

@@ -16,7 +16,7 @@
 
 namespace testing_tile {
 
-enum class Element { F32, BF16 };
+enum class Element { F32, BF16, I32 };
 
 /// The nearest bf16, ties to even.
 float roundToBF16(float value);

@@ -1,0 +1,211 @@
+//===- HostTest.cpp - The kernels that are built, on the host -------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// By way of convert-tile-to-linalg, at ragged sizes, against the equations in
+// float64. Margins of NaN around each tensor say what is read or written
+// beyond it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileKernel.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "transmamba/Conversion/TransMambaToTile/Kernels.h"
+#include "gtest/gtest.h"
+
+#include <cmath>
+#include <random>
+
+using namespace mlir;
+using namespace transmamba;
+using namespace testing_tile;
+
+namespace {
+class HostTest : public testing::Test {
+protected:
+  HostTest() {
+    context.loadDialect<arith::ArithDialect, math::MathDialect,
+                        memref::MemRefDialect, scf::SCFDialect,
+                        tile::TileDialect>();
+  }
+
+  Type bf16() { return BFloat16Type::get(&context); }
+
+  /// The kernel `@kernel` that `build` makes.
+  TileKernel compile(function_ref<void(OpBuilder &)> build) {
+    OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+    OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
+    build(builder);
+    std::string text;
+    llvm::raw_string_ostream(text) << *module;
+    return TileKernel(text, "kernel");
+  }
+
+  double draw() { return normal(random); }
+  Buffer drawn(std::vector<int64_t> sizes) {
+    return Buffer(std::move(sizes), Element::BF16,
+                  [&](const std::vector<int64_t> &) { return draw(); });
+  }
+
+  MLIRContext context;
+  std::mt19937 random{1};
+  std::normal_distribution<double> normal;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Matrix multiplication
+//===----------------------------------------------------------------------===//
+
+/// Every element, with an error of one rounding a term, and that of the result.
+static void checkProduct(const Buffer &a, const Buffer &b, const Buffer &c,
+                         bool sums) {
+  int64_t inner = a.sizes()[1];
+  c.forEach([&](const std::vector<int64_t> &at) {
+    double expected = 0, size = 0;
+    for (int64_t k = 0; k < inner; ++k) {
+      double term = a.at({at[0], k}) * b.at({k, at[1]});
+      expected += term;
+      size += std::abs(term);
+    }
+    double error = size * inner * std::ldexp(1.0, -24);
+    if (!sums)
+      error += std::ldexp(std::abs(expected) + error, -8);
+    ASSERT_NEAR(c.at(at), expected, error) << at[0] << ", " << at[1];
+  });
+}
+
+TEST_F(HostTest, Gemm) {
+  const int64_t n = 200, inner = 136;
+  for (bool sums : {false, true}) {
+    GemmShape shape{ShapedType::kDynamic, n, inner, bf16(),
+                    sums ? Type(Float32Type::get(&context)) : bf16()};
+    for (const GemmConfig &config : getGemmCandidates(shape)) {
+      TileKernel kernel = compile([&](OpBuilder &builder) {
+        buildGemm(builder, builder.getUnknownLoc(), "kernel", shape, config);
+      });
+      Buffer b = drawn({inner, n});
+      for (int64_t m : {1, 129, 300})
+        // One block takes all tiles, or some take none.
+        for (int64_t blocks : {1, 7}) {
+          SCOPED_TRACE(std::to_string(config.blockM) + " x " +
+                       std::to_string(config.blockN) + ", " +
+                       std::to_string(m) + " rows, " + std::to_string(blocks) +
+                       " blocks");
+          Buffer a = drawn({m, inner}),
+                 c({m, n}, sums ? Element::F32 : Element::BF16, NAN);
+          ASSERT_EQ(kernel.run({&a, &b, &c}, {blocks}), 0);
+          ASSERT_TRUE(c.marginsAreWhole());
+          checkProduct(a, b, c, sums);
+        }
+    }
+  }
+}
+
+/// Tiles are taken in groups: all of them, once, whatever the sizes of groups.
+TEST_F(HostTest, GemmGroups) {
+  GemmShape shape{ShapedType::kDynamic, 200, 64, bf16(),
+                  Float32Type::get(&context)};
+  for (int64_t group : {1, 2, 3, 100}) {
+    GemmConfig config{128, 64, 2, group};
+    TileKernel kernel = compile([&](OpBuilder &builder) {
+      buildGemm(builder, builder.getUnknownLoc(), "kernel", shape, config);
+    });
+    Buffer a = drawn({600, 64}), b = drawn({64, 200}),
+           c({600, 200}, Element::F32, NAN);
+    ASSERT_EQ(kernel.run({&a, &b, &c}, {3}), 0);
+    checkProduct(a, b, c, /*sums=*/true);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+/// Keys and values are columns of the tensor of the queries, and two heads of
+/// queries share one of theirs.
+TEST_F(HostTest, Attention) {
+  const int64_t heads = 4, keyHeads = 2, any = ShapedType::kDynamic;
+  for (int64_t dim : {32, 64, 96, 128})
+    for (bool hasLengths : {false, true}) {
+      int64_t keys = heads * dim, values = (heads + keyHeads) * dim,
+              width = (heads + 2 * keyHeads) * dim;
+      auto fused = RankedTensorType::get({any, any, width}, bf16());
+      auto result = RankedTensorType::get({any, any, keys}, bf16());
+      auto list = RankedTensorType::get({any}, IntegerType::get(&context, 32));
+      double scale = 1 / std::sqrt(double(dim));
+      AttentionShape shape{{fused, 0, heads},
+                           {fused, keys, keyHeads},
+                           {fused, values, keyHeads},
+                           {result, 0, heads},
+                           dim,
+                           scale,
+                           hasLengths ? list : RankedTensorType()};
+      TileKernel kernel = compile([&](OpBuilder &builder) {
+        buildAttention(builder, builder.getUnknownLoc(), "kernel", shape,
+                       chooseAttentionConfig(shape));
+      });
+      for (int64_t tokens : {1, 65, 129, 200}) {
+        SCOPED_TRACE("D=" + std::to_string(dim) +
+                     " T=" + std::to_string(tokens));
+        const int64_t batches = 2;
+        // The second row ends before its last block of queries begins.
+        int64_t lengths[] = {tokens, std::max<int64_t>(1, tokens / 3)};
+        Buffer x = drawn({batches, tokens, width}),
+               y({batches, tokens, keys}, Element::BF16, NAN),
+               l({batches}, Element::I32, [&](const std::vector<int64_t> &at) {
+                 return double(lengths[at[0]]);
+               });
+        std::vector<testing_tile::Argument> arguments = {&x, &x, &x};
+        if (hasLengths)
+          arguments.push_back(&l);
+        arguments.push_back(&y);
+        ASSERT_EQ(kernel.run(arguments, {heads, (tokens + 127) / 128, batches}),
+                  0);
+        ASSERT_TRUE(y.marginsAreWhole());
+        for (int64_t b = 0; b < batches; ++b)
+          for (int64_t h = 0; h < heads; ++h)
+            for (int64_t t = 0; t < tokens; t += tokens > 64 ? 7 : 1) {
+              std::vector<double> weights;
+              double top = -INFINITY, sum = 0;
+              int64_t group = h / (heads / keyHeads) * dim;
+              for (int64_t j = 0; j <= t; ++j) {
+                double score = 0;
+                for (int64_t d = 0; d < dim; ++d)
+                  score += x.at({b, t, h * dim + d}) *
+                           x.at({b, j, keys + group + d});
+                weights.push_back(scale * score);
+                top = std::max(top, scale * score);
+              }
+              for (double &weight : weights)
+                sum += weight = std::exp(weight - top);
+              bool inside = !hasLengths || t < lengths[b];
+              for (int64_t d = 0; d < dim; ++d) {
+                double expected = 0, size = 0;
+                for (int64_t j = 0; j <= t; ++j) {
+                  double part =
+                      weights[j] / sum * x.at({b, j, values + group + d});
+                  expected += part;
+                  size += std::abs(part);
+                }
+                // Weights are rounded to bf16, and so is the result; sums of
+                // f32 are far below.
+                double error = std::ldexp(1.01 * size, -8);
+                error += std::ldexp(std::abs(expected) + error, -8);
+                double found = y.at({b, t, h * dim + d});
+                if (inside)
+                  ASSERT_NEAR(found, expected, error)
+                      << b << ", " << h << ", " << t << ", " << d;
+                else
+                  ASSERT_EQ(found, 0) << b << ", " << h << ", " << t;
+              }
+            }
+      }
+    }
+}
