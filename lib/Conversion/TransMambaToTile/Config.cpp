@@ -6,6 +6,7 @@
 
 #include "transmamba/Conversion/TransMambaToTile/Config.h"
 
+#include "Tile/IR/TileDialect.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -82,6 +83,32 @@ AttentionConfig transmamba::chooseAttentionConfig(const AttentionShape &) {
 }
 
 //===----------------------------------------------------------------------===//
+// The SSD scan
+//===----------------------------------------------------------------------===//
+
+/// Bytes of shared memory of a block: chunks on their way, the state, a result.
+static int64_t getScanBytes(const ScanShape &shape, int64_t stages) {
+  int64_t chunk = 2 * kScanChunk * (2 * shape.stateDim + shape.headDim);
+  int64_t barriers = 1024;
+  return stages * chunk + 2 * shape.headDim * (shape.stateDim + kScanChunk) +
+         barriers;
+}
+
+std::optional<ScanConfig> transmamba::chooseScanConfig(const ScanShape &shape) {
+  // Registers of a thread: the state, a result and a chunk's scores, and what
+  // else there is; the 240 of a thread of a block of its own at most.
+  int64_t registers = llvm::divideCeil(shape.stateDim, 64) * shape.headDim / 2 +
+                      shape.headDim / 2 + kScanChunk / 2;
+  if (registers > 176)
+    return std::nullopt;
+  ScanConfig config;
+  if (2 * (getScanBytes(shape, config.stages) + tile::kBlockSharedBytes) >
+      tile::kMultiprocessorSharedBytes)
+    config.occupancy = 1;
+  return config;
+}
+
+//===----------------------------------------------------------------------===//
 // As attributes
 //===----------------------------------------------------------------------===//
 
@@ -108,6 +135,12 @@ DictionaryAttr transmamba::toAttribute(MLIRContext *context,
   return makeDictionary(context, {{"block_m", config.blockM},
                                   {"block_n", config.blockN},
                                   {"stages", config.stages}});
+}
+
+DictionaryAttr transmamba::toAttribute(MLIRContext *context,
+                                       const ScanConfig &config) {
+  return makeDictionary(
+      context, {{"stages", config.stages}, {"occupancy", config.occupancy}});
 }
 
 using FieldPointers = ArrayRef<std::pair<StringRef, int64_t *>>;
@@ -176,5 +209,28 @@ LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
     return emitError() << "'" << kTileConfigAttrName << "': " << config.blockM
                        << " queries, " << config.blockN << " keys in "
                        << config.stages << " stages are not possible";
+  return success();
+}
+
+LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
+                                         const ScanShape &shape,
+                                         ScanConfig &config,
+                                         EmitError emitError) {
+  if (!attribute)
+    return success();
+  if (failed(readDictionary(
+          attribute,
+          {{"stages", &config.stages}, {"occupancy", &config.occupancy}},
+          emitError)))
+    return failure();
+  if (config.stages < 1 || config.stages > 8 || config.occupancy < 1 ||
+      config.occupancy > 2 ||
+      config.occupancy *
+              (getScanBytes(shape, config.stages) + tile::kBlockSharedBytes) >
+          tile::kMultiprocessorSharedBytes)
+    return emitError() << "'" << kTileConfigAttrName
+                       << "': " << config.occupancy << " blocks of "
+                       << config.stages
+                       << " stages do not fit in a multiprocessor";
   return success();
 }

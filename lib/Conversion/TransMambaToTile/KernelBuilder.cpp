@@ -148,8 +148,12 @@ Value KernelBuilder::map(ValueRange inputs, Type type,
   OpBuilder::InsertionGuard guard(builder);
   auto op = create<tile::MapOp>(type, inputs);
   Block &block = op.getBody().emplaceBlock();
-  for (size_t i = 0; i < inputs.size(); ++i)
-    block.addArgument(builder.getF32Type(), loc);
+  for (Type input : inputs.getTypes()) {
+    // All but operands hold f32.
+    auto fragment = dyn_cast<tile::FragmentType>(input);
+    block.addArgument(
+        fragment ? fragment.getElementType() : builder.getF32Type(), loc);
+  }
   block.addArguments({builder.getIndexType(), builder.getIndexType()},
                      {loc, loc});
   builder.setInsertionPointToEnd(&block);

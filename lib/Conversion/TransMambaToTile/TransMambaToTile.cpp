@@ -6,6 +6,7 @@
 
 #include "transmamba/Conversion/TransMambaToTile/TransMambaToTile.h"
 
+#include "SplitSwitch.h"
 #include "Tile/IR/TileDialect.h"
 #include "TransMamba/IR/TransMambaOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -126,6 +127,63 @@ static bool matchesAttention(AttentionOp op) {
          result.getDimSize(2) == heads && fits(k) && fits(v) && fits(result);
 }
 
+/// The shape of a scan, described by its operands as they are.
+static std::optional<ScanShape> matchScan(Value q, Value k, Value v, Value dt,
+                                          Value result, Type state,
+                                          bool hasSkip, bool hasInit,
+                                          Value lengths) {
+  auto type = [](Value value) {
+    return cast<RankedTensorType>(value.getType());
+  };
+  auto stateType = cast<SSMStateType>(state);
+  Type element = type(q).getElementType();
+  int64_t heads = type(result).getDimSize(2);
+  auto fits = [&](Value value) {
+    int64_t own = type(value).getDimSize(2);
+    return type(value).getElementType() == element && own > 0 &&
+           heads % own == 0;
+  };
+  auto isSize = [](int64_t size) {
+    return llvm::is_contained({32, 64, 96, 128}, size);
+  };
+  ScanShape shape{};
+  shape.heads = heads;
+  shape.stateDim = type(q).getDimSize(3);
+  shape.headDim = type(v).getDimSize(3);
+  shape.dt = type(dt);
+  shape.state = RankedTensorType::get(
+      {type(q).getDimSize(0), heads, shape.stateDim, shape.headDim},
+      stateType.getElementType());
+  shape.hasSkip = hasSkip;
+  shape.hasInit = hasInit;
+  if (lengths)
+    shape.lengths = type(lengths);
+  bool isMatch = isHalf(element) && heads > 0 && fits(q) && fits(k) &&
+                 fits(v) && isSize(shape.stateDim) && isSize(shape.headDim) &&
+                 type(result).getElementType() == element &&
+                 // A decode step is not worth a chunk.
+                 type(q).getDimSize(1) != 1;
+  return isMatch ? std::optional(shape) : std::nullopt;
+}
+
+static std::optional<ScanShape> matchScan(SSDScanOp op) {
+  if (op.getStart())
+    return std::nullopt;
+  return matchScan(op.getQ(), op.getK(), op.getV(), op.getDt(), op.getResult(),
+                   op.getState().getType(), bool(op.getSkip()),
+                   bool(op.getInit()), op.getLengths());
+}
+
+/// Both parts of a switch fit kernels.
+static bool matchesSwitch(SwitchOp op) {
+  if (op.getInit() || op.getPositions() || op.getWindow())
+    return false;
+  std::optional<ScanShape> shape = matchScan(
+      op.getQ(), op.getK(), op.getV(), op.getDt(), op.getResult(),
+      op.getState().getType(), bool(op.getSkip()), false, op.getLengths());
+  return shape && shape->stateDim == shape->headDim && chooseScanConfig(*shape);
+}
+
 //===----------------------------------------------------------------------===//
 // The pass
 //===----------------------------------------------------------------------===//
@@ -138,6 +196,7 @@ struct ConvertTransMambaToTile final
 private:
   LogicalResult convert(linalg::MatmulOp op, const GemmShape &shape);
   LogicalResult convert(AttentionOp op);
+  LogicalResult convert(SSDScanOp op, ScanShape shape);
   int64_t estimateRows(Value matrix);
   /// Puts a kernel into the module, unless there is one like it.
   StringAttr insert(tile::KernelOp kernel);
@@ -323,6 +382,129 @@ LogicalResult ConvertTransMambaToTile::convert(AttentionOp op) {
   return success();
 }
 
+/// dt, and zero for the tokens beyond the length of their row: they leave the
+/// state as it is.
+static Value maskSteps(OpBuilder &builder, Location loc, Value dt,
+                       Value lengths) {
+  if (!lengths)
+    return dt;
+  auto type = cast<RankedTensorType>(dt.getType());
+  AffineMap all = builder.getMultiDimIdentityMap(3);
+  AffineMap row = AffineMap::get(3, 0, builder.getAffineDimExpr(0));
+  Value empty = tensor::EmptyOp::create(builder, loc,
+                                        tensor::getMixedSizes(builder, loc, dt),
+                                        type.getElementType());
+  auto body = [](OpBuilder &nested, Location loc, ValueRange arguments) {
+    Value token = linalg::IndexOp::create(nested, loc, 1);
+    Value length = arith::IndexCastOp::create(
+        nested, loc, nested.getIndexType(), arguments[1]);
+    Value inside = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::slt,
+                                         token, length);
+    Value zero =
+        arith::ConstantOp::create(nested, loc, nested.getF32FloatAttr(0.0));
+    Value step =
+        arith::SelectOp::create(nested, loc, inside, arguments[0], zero);
+    linalg::YieldOp::create(nested, loc, step);
+  };
+  return linalg::GenericOp::create(
+             builder, loc, type, ValueRange{dt, lengths}, ValueRange(empty),
+             ArrayRef<AffineMap>{all, row, all},
+             SmallVector<utils::IteratorType>(3, utils::IteratorType::parallel),
+             body)
+      .getResult(0);
+}
+
+// %y, %h = transmamba.ssd_scan %q, %k, %v, %dt, %A
+//   -> %x, %s = tile.launch @scan_... grid(heads, rows, 1)
+//                    ins(%q, %k, %v, %dt, %A) outs(empty, empty)
+//      %y = tensor.expand_shape %x; %h = %s as a state
+LogicalResult ConvertTransMambaToTile::convert(SSDScanOp op, ScanShape shape) {
+  std::optional<ScanConfig> config = chooseScanConfig(shape);
+  if (!config)
+    return success();
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  auto getHeads = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getDimSize(2);
+  };
+  auto resultType = cast<RankedTensorType>(op.getResult().getType());
+  SplitHeads q = findColumns(op.getQ(), builder),
+             k = findColumns(op.getK(), builder),
+             v = findColumns(op.getV(), builder);
+  auto describe = [&](const SplitHeads &columns, Value heads) {
+    return HeadColumns{cast<RankedTensorType>(columns.tensor.getType()),
+                       columns.first, getHeads(heads)};
+  };
+  shape.q = describe(q, op.getQ());
+  shape.k = describe(k, op.getK());
+  shape.v = describe(v, op.getV());
+  auto joined =
+      RankedTensorType::get({resultType.getDimSize(0), resultType.getDimSize(1),
+                             shape.heads * shape.headDim},
+                            resultType.getElementType());
+  shape.result = {joined, 0, shape.heads};
+  FailureOr<DictionaryAttr> wanted = getConfig(op);
+  if (failed(wanted) || failed(overrideConfig(*wanted, shape, *config, [&] {
+        return op.emitOpError();
+      })))
+    return failure();
+
+  std::string name;
+  llvm::raw_string_ostream(name) << "scan_h" << shape.heads << "_n"
+                                 << shape.stateDim << "_d" << shape.headDim;
+  OpBuilder detached(op.getContext());
+  StringAttr kernel = insert(buildScan(detached, loc, name, shape, *config));
+
+  SmallVector<Value> inputs = {
+      q.tensor, k.tensor, v.tensor,
+      maskSteps(builder, loc, op.getDt(), op.getLengths()), op.getA()};
+  if (op.getSkip())
+    inputs.push_back(op.getSkip());
+  auto asTensor = [&](Value state) -> Value {
+    return UnrealizedConversionCastOp::create(builder, loc, shape.state, state)
+        .getResult(0);
+  };
+  if (op.getInit())
+    inputs.push_back(asTensor(op.getInit()));
+  if (op.getLengths())
+    inputs.push_back(op.getLengths());
+
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, loc, op.getQ());
+  sizes[2] = builder.getIndexAttr(shape.heads);
+  sizes[3] = builder.getIndexAttr(shape.headDim);
+  auto makeEmpty = [&](RankedTensorType type) -> Value {
+    SmallVector<Value> dynamic;
+    for (int64_t dim : {0, 1})
+      if (type.isDynamicDim(dim))
+        dynamic.push_back(
+            getValueOrCreateConstantIndexOp(builder, loc, sizes[dim]));
+    return tensor::EmptyOp::create(builder, loc, type, dynamic);
+  };
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  auto launch = tile::LaunchOp::create(
+      builder, loc, TypeRange{joined, shape.state},
+      FlatSymbolRefAttr::get(kernel), index(shape.heads),
+      getValueOrCreateConstantIndexOp(builder, loc, sizes[0]), index(1), inputs,
+      ValueRange{makeEmpty(joined), makeEmpty(shape.state)});
+  for (int64_t dim : {0, 1})
+    if (!resultType.isDynamicDim(dim))
+      sizes[dim] = builder.getIndexAttr(resultType.getDimSize(dim));
+  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
+  Value result = tensor::ExpandShapeOp::create(
+      builder, loc, resultType, launch.getResult(0), groups, sizes);
+  op.getResult().replaceAllUsesWith(result);
+  op.getState().replaceAllUsesWith(
+      UnrealizedConversionCastOp::create(builder, loc, op.getState().getType(),
+                                         launch.getResult(1))
+          .getResult(0));
+  op.erase();
+  ++numLaunches;
+  return success();
+}
+
 void ConvertTransMambaToTile::runOnOperation() {
   ModuleOp module = getOperation();
   auto getBound = [&](StringRef name) {
@@ -331,10 +513,18 @@ void ConvertTransMambaToTile::runOnOperation() {
   };
   maxBatch = getBound(TransMambaDialect::kMaxBatchAttr);
   maxSequence = getBound(TransMambaDialect::kMaxSequenceAttr);
+  SmallVector<SwitchOp> switches;
+  module.walk([&](SwitchOp op) {
+    if (matchesSwitch(op))
+      switches.push_back(op);
+  });
+  for (SwitchOp op : switches)
+    splitSwitch(op);
+
   SmallVector<Operation *> ops;
   for (auto function : module.getOps<func::FuncOp>())
     function.walk([&](Operation *op) {
-      if (isa<linalg::MatmulOp, AttentionOp>(op))
+      if (isa<linalg::MatmulOp, AttentionOp, SSDScanOp>(op))
         ops.push_back(op);
     });
   for (Operation *op : ops) {
@@ -342,6 +532,9 @@ void ConvertTransMambaToTile::runOnOperation() {
     if (auto matmul = dyn_cast<linalg::MatmulOp>(op)) {
       if (std::optional<GemmShape> shape = matchGemm(matmul))
         converted = convert(matmul, *shape);
+    } else if (auto scan = dyn_cast<SSDScanOp>(op)) {
+      if (std::optional<ScanShape> shape = matchScan(scan))
+        converted = convert(scan, *shape);
     } else if (matchesAttention(cast<AttentionOp>(op))) {
       converted = convert(cast<AttentionOp>(op));
     }

@@ -10,6 +10,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Diagnostics.h"
+#include <optional>
 
 namespace transmamba {
 
@@ -86,6 +87,33 @@ struct AttentionConfig {
 AttentionConfig chooseAttentionConfig(const AttentionShape &shape);
 
 //===----------------------------------------------------------------------===//
+// The SSD scan
+//===----------------------------------------------------------------------===//
+
+/// Tokens of a chunk.
+inline constexpr int64_t kScanChunk = 64;
+
+/// Queries and keys of `stateDim` columns a head, values of `headDim`. Heads
+/// are grouped as those of attention are.
+struct ScanShape {
+  HeadColumns q, k, v, result;
+  int64_t heads, stateDim, headDim;
+  /// [B, T, heads] and [B, heads, stateDim, headDim], both f32.
+  mlir::RankedTensorType dt, state;
+  bool hasSkip, hasInit;
+  mlir::RankedTensorType lengths;
+};
+
+/// A block scans one head, with `stages` chunks on their way; `occupancy`
+/// blocks share a multiprocessor.
+struct ScanConfig {
+  int64_t stages = 2, occupancy = 2;
+};
+
+/// Nothing where the state and a chunk do not fit in registers.
+std::optional<ScanConfig> chooseScanConfig(const ScanShape &shape);
+
+//===----------------------------------------------------------------------===//
 // As attributes
 //===----------------------------------------------------------------------===//
 
@@ -93,6 +121,8 @@ mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
                                  const GemmConfig &config);
 mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
                                  const AttentionConfig &config);
+mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
+                                 const ScanConfig &config);
 
 /// Replaces what `attribute` names, and says what it cannot mean.
 using EmitError = llvm::function_ref<mlir::InFlightDiagnostic()>;
@@ -102,6 +132,9 @@ mlir::LogicalResult overrideConfig(mlir::DictionaryAttr attribute,
 mlir::LogicalResult overrideConfig(mlir::DictionaryAttr attribute,
                                    const AttentionShape &shape,
                                    AttentionConfig &config,
+                                   EmitError emitError);
+mlir::LogicalResult overrideConfig(mlir::DictionaryAttr attribute,
+                                   const ScanShape &shape, ScanConfig &config,
                                    EmitError emitError);
 
 } // namespace transmamba

@@ -1,0 +1,27 @@
+//===- SplitSwitch.h - The hybrid mixer as attention and scan ---*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_SPLITSWITCH_H
+#define TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_SPLITSWITCH_H
+
+#include "TransMamba/IR/TransMambaOps.h"
+
+namespace transmamba {
+
+struct SplitMixer {
+  SSDScanOp scan;
+  AttentionOp attention;
+};
+
+/// Replaces a switch over a sequence from its start (no `init`, no positions)
+/// by the operations that it stands for: the scan of all tokens, which carries
+/// the state from the first one on, and attention over those before the
+/// TransPoint.
+SplitMixer splitSwitch(SwitchOp op);
+
+} // namespace transmamba
+
+#endif // TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_SPLITSWITCH_H
