@@ -78,7 +78,23 @@ struct SplitHeads {
   int64_t first = 0;
 };
 
+/// Sees through a slice of the first tokens of all rows and heads. For a causal
+/// reader, more tokens at the end change nothing.
+static Value dropPrefixSlice(Value heads) {
+  auto slice = heads.getDefiningOp<tensor::ExtractSliceOp>();
+  if (!slice || slice.getSourceType().getRank() != 4 ||
+      slice.getType().getRank() != 4 || !slice.hasUnitStride() ||
+      !llvm::all_of(slice.getMixedOffsets(), isZeroInteger))
+    return heads;
+  for (int64_t dim : {2, 3})
+    if (slice.getType().getDimSize(dim) !=
+        slice.getSourceType().getDimSize(dim))
+      return heads;
+  return slice.getSource();
+}
+
 static SplitHeads findColumns(Value heads, OpBuilder &builder) {
+  heads = dropPrefixSlice(heads);
   SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
   auto expand = heads.getDefiningOp<tensor::ExpandShapeOp>();
   if (!expand || expand.getReassociationIndices() != groups) {

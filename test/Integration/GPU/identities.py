@@ -32,6 +32,9 @@ def models() -> dict[str, Config]:
     base = Config(heads=4, kv_heads=4, head_dim=48, width=64, ffn_width=96, max_sequence=160, vocabulary=VOCABULARY)
     grouped = dataclasses.replace(base, heads=4, kv_heads=2, head_dim=32)
     wide = dataclasses.replace(base, heads=2, kv_heads=2, head_dim=96)
+    # Tile kernels: 16-bit floats, heads of 32, 64 or 96.
+    tiles = dataclasses.replace(base, heads=2, kv_heads=2, head_dim=64, dtype="bf16")
+    narrow = dataclasses.replace(grouped, dtype="bf16")
     return {
         "pure-ssm": dataclasses.replace(base, form="ssm", schedule=(0,)),
         "P0-ssm": dataclasses.replace(base, schedule=(0,)),
@@ -42,6 +45,13 @@ def models() -> dict[str, Config]:
         "p130-150": dataclasses.replace(grouped, layers=2, schedule=(130, 150)),
         "grouped-p17-chunk16": dataclasses.replace(grouped, schedule=(17,), chunk=16),
         "wide-p65": dataclasses.replace(wide, schedule=(65,)),
+        "pure-tile-ssm": dataclasses.replace(tiles, form="ssm", schedule=(0,)),
+        "P0-tile-ssm": dataclasses.replace(tiles, schedule=(0,)),
+        "pure-tile-attention": dataclasses.replace(tiles, form="attention", schedule=(160,)),
+        "Pmax-tile-attention": dataclasses.replace(tiles, schedule=(160,)),
+        "tile-p1-129": dataclasses.replace(tiles, layers=2, schedule=(1, 129)),
+        "tile-p64-0": dataclasses.replace(wide, layers=2, schedule=(64, 0), dtype="bf16"),
+        "tile-grouped-p17-150": dataclasses.replace(narrow, layers=2, schedule=(17, 150)),
         "bf16-p33-0": dataclasses.replace(base, layers=2, schedule=(33, 0), dtype="bf16"),
     }
 
@@ -141,8 +151,9 @@ def check(out: pathlib.Path, runner: str, device: str) -> int:
             error = relative(gpu.steps(name, calls), forward[:, n - 1])
             expect(error < same, f"{name}: prefill({k}) and {n - k} steps: {error:.1e}")
     # 1: bitwise the pure layers.
-    expect(np.array_equal(forwards["P0-ssm"], forwards["pure-ssm"]), "P = 0 is the pure SSM")
-    expect(np.array_equal(forwards["Pmax-attention"], forwards["pure-attention"]), "P >= T is pure attention")
+    for kind in ("", "tile-"):
+        expect(np.array_equal(forwards[f"P0-{kind}ssm"], forwards[f"pure-{kind}ssm"]), f"{kind}P = 0 is the pure SSM")
+        expect(np.array_equal(forwards[f"Pmax-{kind}attention"], forwards[f"pure-{kind}attention"]), f"{kind}P >= T is pure attention")
     print(f"{checks - failures} passed, {failures} failed")
     return 1 if failures else 0
 
