@@ -18,7 +18,11 @@ def ConvertTransMambaToTile
     * `linalg.matmul` that starts from zero, with sums in f32. Where all that reads
       it rounds it to the type of the operands, the kernel rounds;
     * causal `transmamba.attention` without a window, of heads of 32, 64, 96 or 128.
-      Queries, keys and values may be columns of one tensor.
+      Queries, keys and values may be columns of one tensor;
+    * `transmamba.ssd_scan` of several tokens from the start of a sequence, with
+      states that fit in registers (96 x 96, 128 x 64 or 64 x 128 at most);
+    * `transmamba.switch` from the start of a sequence, where both fit: it becomes a
+      scan of all tokens and attention over those before the TransPoint.
 
     Each becomes a `tile.launch` of a `tile.kernel`, built for its shape and for a
     configuration that a cost function chooses (`Config.h`), or the attribute

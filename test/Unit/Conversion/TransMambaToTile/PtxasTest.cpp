@@ -103,3 +103,35 @@ TEST_F(PtxasTest, Attention) {
     }
   check(count);
 }
+
+TEST_F(PtxasTest, Scan) {
+  OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
+  size_t count = 0;
+  constexpr int64_t any = ShapedType::kDynamic, heads = 4;
+  for (int64_t stateDim : {32, 64, 96, 128})
+    for (int64_t headDim : {32, 64, 96, 128})
+      for (bool hasAll : {false, true}) {
+        auto columns = [&](int64_t size) {
+          return HeadColumns{
+              RankedTensorType::get({any, any, heads * size}, bf16()), 0,
+              heads};
+        };
+        ScanShape shape{};
+        shape.q = shape.k = columns(stateDim);
+        shape.v = shape.result = columns(headDim);
+        shape.heads = heads;
+        shape.stateDim = stateDim;
+        shape.headDim = headDim;
+        shape.dt =
+            RankedTensorType::get({any, any, heads}, builder.getF32Type());
+        shape.state = RankedTensorType::get({any, heads, stateDim, headDim},
+                                            builder.getF32Type());
+        shape.hasSkip = shape.hasInit = hasAll;
+        if (hasAll)
+          shape.lengths = RankedTensorType::get({any}, builder.getI32Type());
+        if (std::optional<ScanConfig> config = chooseScanConfig(shape))
+          buildScan(builder, module->getLoc(), "scan" + std::to_string(count++),
+                    shape, *config);
+      }
+  check(count);
+}
