@@ -8,7 +8,7 @@
 // CHECK:           %[[INSIDE:.*]] = arith.cmpi slt
 // CHECK:           arith.select %[[INSIDE]]
 // CHECK:         %[[H0:.*]] = builtin.unrealized_conversion_cast %[[INIT]] : {{.*}} to tensor<?x4x64x64xf32>
-// CHECK:         %[[R:.*]]:2 = tile.launch @scan_h4_n64_d64 grid(%{{.*}}, %[[B:.*]], %{{.*}})
+// CHECK:         %[[R:.*]]:2 = tile.launch @scan_h4_n64_d64 grid(%{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}})
 // CHECK-SAME:        ins(%[[X]], %[[X]], %[[X]], %[[STEPS]], %[[A]], %[[D]], %[[H0]], %[[LENGTHS]] :
 // CHECK-SAME:        -> tensor<?x?x256xbf16>, tensor<?x4x64x64xf32>
 // CHECK:         tensor.expand_shape %[[R]]#0 {{.*}} into tensor<?x?x4x64xbf16>
