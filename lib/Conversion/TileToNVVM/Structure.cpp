@@ -170,6 +170,8 @@ KernelPattern::createFunction(KernelOp kernel, ArrayRef<Parameter> parameters,
                     rewriter.getI32IntegerAttr(kernel.getOccupancy()));
   function->setAttr(kDynamicSharedMemoryAttrName,
                     rewriter.getI64IntegerAttr(plan.sharedBytes.at(kernel)));
+  function->setAttr(kTileChipAttrName,
+                    rewriter.getStringAttr(plan.target.chip));
   function->setAttr(kTileParametersAttrName,
                     describeParameters(rewriter.getContext(), parameters));
   for (auto [number, parameter] : llvm::enumerate(parameters))

@@ -157,7 +157,8 @@ public:
 } // namespace tile
 
 FailureOr<TileKernelInterface> describeTileKernel(tile::KernelOp kernel) {
-  tile::KernelPlan plan;
+  // The target that the pipeline makes tile kernels for.
+  tile::KernelPlan plan(*tile::findTarget("sm_90a"));
   if (failed(tile::planKernel(kernel, plan)))
     return failure();
   return TileKernelInterface{

@@ -85,11 +85,12 @@ static LogicalResult checkIsNvvm(gpu::GPUModuleOp module, StringRef chip) {
   for (Operation &op : *module.getBody()) {
     if (!isa<LLVM::LLVMDialect, NVVM::NVVMDialect>(op.getDialect()))
       return op.emitError("is not lowered to NVVM; run the nvvm phase first");
-    // What they are made of cannot be selected for another chip.
-    if (op.hasAttr(kTileParametersAttrName) && chip != "sm_90a")
-      return op.emitError(
-                 "is a tile kernel, which runs on sm_90a only, not on ")
-             << chip;
+    // What sm_90a has cannot be selected for another chip; sm_80 is what all
+    // have.
+    auto lowered = op.getAttrOfType<StringAttr>(kTileChipAttrName);
+    if (lowered && lowered != "sm_80" && lowered != chip)
+      return op.emitError("is a tile kernel for ")
+             << lowered.getValue() << ", not for " << chip;
   }
   return success();
 }

@@ -49,7 +49,7 @@ func.func @scan(%x: tensor<?x?x384xbf16>, %dt: tensor<?x?x4xf32>, %A: tensor<4xf
 // CHECK:            tile.scale_columns
 // CHECK:            %[[NEW:.*]] = tile.await
 // CHECK:            tile.store_fragment %[[NEW]] to %[[TILE]]
-// CHECK-NEXT:       tile.store
+// CHECK:            tile.store
 // CHECK:          tile.write
 
 // -----

@@ -8,7 +8,7 @@
 // FEATURES: error: features 'avx' are not of the form +ptxNN
 // PTXAS: error: ptxas failed for sm_90a
 // PTXAS: note: /nowhere/ptxas -arch=sm_90a:
-// TILE: launch.mlir:{{.*}} error: is a tile kernel, which runs on sm_90a only, not on sm_80
+// TILE: launch.mlir:{{.*}} error: is a tile kernel for sm_90a, not for sm_80
 
 gpu.module @kernels {
   // expected-error@below {{is not lowered to NVVM; run the nvvm phase first}}

@@ -13,6 +13,9 @@
 
 namespace transmamba {
 
+/// Attribute of a converted kernel: the chip that it was lowered to.
+inline constexpr llvm::StringLiteral kTileChipAttrName = "tile.chip";
+
 /// Attribute of a converted kernel: an array with one dictionary a parameter.
 ///
 ///   {kind = "map", argument = 0, box = [32, 128], swizzle = 64}
@@ -33,8 +36,8 @@ struct TileKernelInterface {
   int64_t sharedBytes;
 };
 
-/// Known before the kernel is converted. Fails, with an error, where the kernel
-/// asks for what the target does not have.
+/// Known before the kernel is converted, for sm_90a. Fails, with an error,
+/// where the kernel asks for what the target does not have.
 mlir::FailureOr<TileKernelInterface> describeTileKernel(tile::KernelOp kernel);
 
 #define GEN_PASS_DECL
