@@ -22,7 +22,7 @@ def Tile_Dialect : Dialect {
     arithmetic between two multiplications.
 
     **Who runs what.** Operations of `tile.kernel` itself run once a block and
-    are uniform. The body of `tile.producer` runs on one thread; the body of
+    are uniform. The body of `tile.producer` runs as if on one thread; the body of
     `tile.consumers` runs on every warpgroup, which knows its number. Control
     flow is uniform in each of them: a condition may depend on block indices,
     arguments and the number of the warpgroup, never on the data in a fragment.

@@ -48,7 +48,7 @@ SmallVector<GemmConfig> transmamba::getGemmCandidates(const GemmShape &shape) {
 // A step of 64 columns takes what the matrix units need (2048 products a cycle)
 // and 15 % more, or what the loads need of both operands, 52 bytes a cycle
 // while all multiprocessors load. A tile ends with the write of its result, 64
-// bytes a cycle. Blocks that have no tile left wait for the others. Within 5 %
+// bytes a cycle. Blocks that have no tile left wait for the others. Within 10 %
 // of what an H200 takes for 2048 to 32768 rows of 1536 columns by 1536 and
 // 4096.
 double transmamba::estimateGemmCycles(const GemmShape &shape,
