@@ -19,6 +19,11 @@
 
 namespace transmamba::tile {
 
+/// A 16-bit float, what matrix units multiply.
+bool isHalf(mlir::Type type);
+/// The type of a number of a fragment, rows, columns or a vector.
+mlir::Type getNumberType(mlir::Type type);
+
 /// What a multiprocessor has, in the targets that the dialect is for.
 inline constexpr int64_t kMultiprocessorSharedBytes = 228 * 1024;
 /// What the system takes of it for each block.

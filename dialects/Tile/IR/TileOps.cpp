@@ -147,16 +147,6 @@ void LaunchOp::getEffects(
 // MapOp
 //===----------------------------------------------------------------------===//
 
-static Type getElementType(Type type) {
-  if (auto fragment = dyn_cast<FragmentType>(type))
-    return fragment.getElementType();
-  if (auto rows = dyn_cast<RowsType>(type))
-    return rows.getElementType();
-  if (auto columns = dyn_cast<ColumnsType>(type))
-    return columns.getElementType();
-  return cast<VecType>(type).getElementType();
-}
-
 // map ::= `tile.map` `(` (arg `=` operand),* `)` (`[` row `,` column `]`)?
 //         `:` `(` types `)` `->` type region
 ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
@@ -191,7 +181,7 @@ ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
     if (!isa<FragmentType, RowsType, ColumnsType, VecType>(input))
       return parser.emitError(
           loc, "operands are fragments, rows, columns or vectors");
-    argument.type = getElementType(input);
+    argument.type = getNumberType(input);
   }
   // Positions that have no name are there nevertheless.
   Type index = parser.getBuilder().getIndexType();

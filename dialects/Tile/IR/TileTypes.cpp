@@ -49,7 +49,15 @@ static LogicalResult verifyTile(EmitError emitError, ArrayRef<int64_t> shape,
   return success();
 }
 
-static bool isHalf(Type type) { return isa<BFloat16Type, Float16Type>(type); }
+bool transmamba::tile::isHalf(Type type) {
+  return isa<BFloat16Type, Float16Type>(type);
+}
+
+Type transmamba::tile::getNumberType(Type type) {
+  return TypeSwitch<Type, Type>(type)
+      .Case<FragmentType, RowsType, ColumnsType, VecType>(
+          [](auto held) { return held.getElementType(); });
+}
 
 /// (T1), (T4), (T5), (T6)
 static LogicalResult verifyFragment(EmitError emitError,

@@ -12,8 +12,6 @@
 using namespace mlir;
 using namespace transmamba::tile;
 
-static bool isHalf(Type type) { return isa<BFloat16Type, Float16Type>(type); }
-
 //===----------------------------------------------------------------------===//
 // Structure
 //===----------------------------------------------------------------------===//
@@ -242,23 +240,13 @@ LogicalResult DrainOp::verify() {
 // Arithmetic
 //===----------------------------------------------------------------------===//
 
-static Type getElement(Type type) {
-  if (auto fragment = dyn_cast<FragmentType>(type))
-    return fragment.getElementType();
-  if (auto rows = dyn_cast<RowsType>(type))
-    return rows.getElementType();
-  if (auto columns = dyn_cast<ColumnsType>(type))
-    return columns.getElementType();
-  return cast<VecType>(type).getElementType();
-}
-
 static bool isPartial(Type type) {
   auto rows = dyn_cast<RowsType>(type);
   return rows && rows.getPartial();
 }
 
 LogicalResult FillOp::verify() {
-  if (getValue().getType() != getElement(getType()))
+  if (getValue().getType() != getNumberType(getType()))
     return emitOpError("(E1) fills ")
            << getType() << " with " << getValue().getType();
   return success();
@@ -302,7 +290,7 @@ LogicalResult MapOp::verifyRegions() {
         "(E3) the body has an argument for each operand, the row "
         "and the column");
   for (auto [index, argument] : llvm::enumerate(block->getArguments())) {
-    Type expected = index < count ? getElement(getInputs()[index].getType())
+    Type expected = index < count ? getNumberType(getInputs()[index].getType())
                                   : IndexType::get(getContext());
     if (argument.getType() != expected)
       return emitOpError("(E3) argument ")
@@ -315,8 +303,8 @@ LogicalResult MapOp::verifyRegions() {
         !op.getResult(0).getType().isIntOrIndexOrFloat())
       return op.emitOpError("(E3) is not scalar arithmetic");
   auto yield = dyn_cast<YieldOp>(block->getTerminator());
-  if (!yield || yield.getValue().getType() != getElement(getType()))
-    return emitOpError("(E4) the body yields one ") << getElement(getType());
+  if (!yield || yield.getValue().getType() != getNumberType(getType()))
+    return emitOpError("(E4) the body yields one ") << getNumberType(getType());
   bool hasRow = isa<FragmentType, RowsType>(getType());
   bool hasColumn = isa<FragmentType, ColumnsType>(getType());
   if ((!hasRow && !getRow().use_empty()) ||

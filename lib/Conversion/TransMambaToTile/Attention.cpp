@@ -95,10 +95,6 @@ private:
 };
 } // namespace
 
-static MemRefType getBuffer(RankedTensorType tensor) {
-  return MemRefType::get(tensor.getShape(), tensor.getElementType());
-}
-
 SmallVector<Type>
 AttentionBuilder::getArgumentTypes(const AttentionShape &shape) {
   SmallVector<Type> types = {getBuffer(shape.q.tensor),
@@ -262,9 +258,7 @@ tile::KernelOp AttentionBuilder::build() {
   block = kernel.sub(keyTiles, one);
   firstQuery = kernel.mul(block, config.blockM);
   if (shape.lengths) {
-    length = kernel.create<memref::LoadOp>(kernel.argument(3), batch);
-    length = kernel.create<arith::IndexCastOp>(
-        kernel.getBuilder().getIndexType(), length);
+    length = kernel.loadLength(3, batch);
     // Queries beyond the length are not worth their keys.
     Value inside = kernel.create<arith::CmpIOp>(arith::CmpIPredicate::slt,
                                                 firstQuery, length);

@@ -6,6 +6,8 @@
 
 #include "KernelBuilder.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
 using namespace mlir;
 using namespace transmamba;
 
@@ -55,6 +57,11 @@ Value KernelBuilder::blockId(tile::Dimension dimension) {
 Value KernelBuilder::gridDim(tile::Dimension dimension) {
   return create<tile::GridDimOp>(
       tile::DimensionAttr::get(getContext(), dimension));
+}
+
+Value KernelBuilder::loadLength(unsigned number, Value batch) {
+  Value length = create<memref::LoadOp>(argument(number), batch);
+  return create<arith::IndexCastOp>(builder.getIndexType(), length);
 }
 
 //===----------------------------------------------------------------------===//

@@ -50,6 +50,9 @@ public:
   Value blockId(tile::Dimension dimension);
   Value gridDim(tile::Dimension dimension);
 
+  /// Tokens of a row of the batch, of an argument that has one number a row.
+  Value loadLength(unsigned number, Value batch);
+
   // Structure.
   void producer(int64_t registers, llvm::function_ref<void()> body);
   void consumers(int64_t count, int64_t registers,
@@ -83,6 +86,11 @@ private:
 
   Value constant(mlir::TypedAttr value);
 };
+
+/// The buffer that a tensor is handed over in.
+inline mlir::MemRefType getBuffer(mlir::RankedTensorType tensor) {
+  return mlir::MemRefType::get(tensor.getShape(), tensor.getElementType());
+}
 
 } // namespace transmamba
 

@@ -108,10 +108,6 @@ struct Arguments {
 
 } // namespace
 
-static MemRefType getBuffer(RankedTensorType tensor) {
-  return MemRefType::get(tensor.getShape(), tensor.getElementType());
-}
-
 SmallVector<Type> ScanBuilder::getArgumentTypes(const ScanShape &shape) {
   Type f32 = shape.dt.getElementType();
   auto heads = MemRefType::get({shape.heads}, f32);
@@ -288,12 +284,8 @@ tile::KernelOp ScanBuilder::build() {
   batch = kernel.blockId(tile::Dimension::y);
   tokens = kernel.create<memref::DimOp>(kernel.argument(arguments.output), one);
   chunks = kernel.ceilDiv(tokens, kScanChunk);
-  if (shape.lengths) {
-    length = kernel.create<memref::LoadOp>(kernel.argument(arguments.lengths),
-                                           batch);
-    length = kernel.create<arith::IndexCastOp>(
-        kernel.getBuilder().getIndexType(), length);
-  }
+  if (shape.lengths)
+    length = kernel.loadLength(arguments.lengths, batch);
   queryRing = kernel.ring(kScanChunk, shape.stateDim, element, config.stages);
   keyRing = kernel.ring(kScanChunk, shape.stateDim, element, config.stages);
   valueRing = kernel.ring(kScanChunk, shape.headDim, element, config.stages);

@@ -78,8 +78,9 @@ struct SplitHeads {
   int64_t first = 0;
 };
 
-/// Sees through a slice of the first tokens of all rows and heads. For a causal
-/// reader, more tokens at the end change nothing.
+/// Sees through a slice of the first tokens of all rows and heads. More tokens
+/// at the end change nothing for the kernels: attention is causal, and a scan
+/// takes no step where dt ends.
 static Value dropPrefixSlice(Value heads) {
   auto slice = heads.getDefiningOp<tensor::ExtractSliceOp>();
   if (!slice || slice.getSourceType().getRank() != 4 ||
@@ -104,8 +105,7 @@ static SplitHeads findColumns(Value heads, OpBuilder &builder) {
   }
   Value source = expand.getSrc();
   auto slice = source.getDefiningOp<tensor::ExtractSliceOp>();
-  // From the first row and token on. Tokens that the slice leaves out at the
-  // end are seen by no query of it, for attention is causal.
+  // From the first row and token on; what it leaves out at the end, see above.
   auto takesColumns = [&] {
     return slice.getSourceType().getRank() == 3 &&
            slice.getType().getRank() == 3 && slice.hasUnitStride() &&
@@ -118,6 +118,11 @@ static SplitHeads findColumns(Value heads, OpBuilder &builder) {
     return {slice.getSource(),
             *getConstantIntValue(slice.getMixedOffsets()[2])};
   return {source, 0};
+}
+
+static HeadColumns describe(const SplitHeads &columns, Value heads) {
+  return {cast<RankedTensorType>(columns.tensor.getType()), columns.first,
+          cast<RankedTensorType>(heads.getType()).getDimSize(2)};
 }
 
 /// The number of heads and their size fit the kernel.
@@ -143,20 +148,18 @@ static bool matchesAttention(AttentionOp op) {
          result.getDimSize(2) == heads && fits(k) && fits(v) && fits(result);
 }
 
-/// The shape of a scan, described by its operands as they are.
-static std::optional<ScanShape> matchScan(Value q, Value k, Value v, Value dt,
-                                          Value result, Type state,
-                                          bool hasSkip, bool hasInit,
-                                          Value lengths) {
+/// The shape of the scan that `op`, a scan or a switch, is or holds. Where the
+/// heads are is not filled in.
+template <typename Op> static std::optional<ScanShape> matchScan(Op op) {
   auto type = [](Value value) {
     return cast<RankedTensorType>(value.getType());
   };
-  auto stateType = cast<SSMStateType>(state);
-  Type element = type(q).getElementType();
-  int64_t heads = type(result).getDimSize(2);
+  RankedTensorType q = type(op.getQ()), v = type(op.getV()),
+                   result = type(op.getResult());
+  int64_t heads = result.getDimSize(2);
   auto fits = [&](Value value) {
     int64_t own = type(value).getDimSize(2);
-    return type(value).getElementType() == element && own > 0 &&
+    return type(value).getElementType() == q.getElementType() && own > 0 &&
            heads % own == 0;
   };
   auto isSize = [](int64_t size) {
@@ -164,39 +167,30 @@ static std::optional<ScanShape> matchScan(Value q, Value k, Value v, Value dt,
   };
   ScanShape shape{};
   shape.heads = heads;
-  shape.stateDim = type(q).getDimSize(3);
-  shape.headDim = type(v).getDimSize(3);
-  shape.dt = type(dt);
+  shape.stateDim = q.getDimSize(3);
+  shape.headDim = v.getDimSize(3);
+  shape.dt = type(op.getDt());
   shape.state = RankedTensorType::get(
-      {type(q).getDimSize(0), heads, shape.stateDim, shape.headDim},
-      stateType.getElementType());
-  shape.hasSkip = hasSkip;
-  shape.hasInit = hasInit;
-  if (lengths)
-    shape.lengths = type(lengths);
-  bool isMatch = isHalf(element) && heads > 0 && fits(q) && fits(k) &&
-                 fits(v) && isSize(shape.stateDim) && isSize(shape.headDim) &&
-                 type(result).getElementType() == element &&
+      {q.getDimSize(0), heads, shape.stateDim, shape.headDim},
+      cast<SSMStateType>(op.getState().getType()).getElementType());
+  shape.hasSkip = bool(op.getSkip());
+  shape.hasInit = bool(op.getInit());
+  if (op.getLengths())
+    shape.lengths = type(op.getLengths());
+  bool isMatch = isHalf(q.getElementType()) && heads > 0 && fits(op.getQ()) &&
+                 fits(op.getK()) && fits(op.getV()) && isSize(shape.stateDim) &&
+                 isSize(shape.headDim) &&
+                 result.getElementType() == q.getElementType() &&
                  // A decode step is not worth a chunk.
-                 type(q).getDimSize(1) != 1;
+                 q.getDimSize(1) != 1;
   return isMatch ? std::optional(shape) : std::nullopt;
-}
-
-static std::optional<ScanShape> matchScan(SSDScanOp op) {
-  if (op.getStart())
-    return std::nullopt;
-  return matchScan(op.getQ(), op.getK(), op.getV(), op.getDt(), op.getResult(),
-                   op.getState().getType(), bool(op.getSkip()),
-                   bool(op.getInit()), op.getLengths());
 }
 
 /// Both parts of a switch fit kernels.
 static bool matchesSwitch(SwitchOp op) {
   if (op.getInit() || op.getPositions() || op.getWindow())
     return false;
-  std::optional<ScanShape> shape = matchScan(
-      op.getQ(), op.getK(), op.getV(), op.getDt(), op.getResult(),
-      op.getState().getType(), bool(op.getSkip()), false, op.getLengths());
+  std::optional<ScanShape> shape = matchScan(op);
   return shape && shape->stateDim == shape->headDim && chooseScanConfig(*shape);
 }
 
@@ -329,16 +323,9 @@ LogicalResult ConvertTransMambaToTile::convert(AttentionOp op) {
   auto resultType = cast<RankedTensorType>(op.getResult().getType());
   ArrayRef<int64_t> sizes = resultType.getShape();
   int64_t headDim = sizes[3];
-  auto getHeads = [](Value value) {
-    return cast<RankedTensorType>(value.getType()).getDimSize(2);
-  };
   SplitHeads q = findColumns(op.getQ(), builder),
              k = findColumns(op.getK(), builder),
              v = findColumns(op.getV(), builder);
-  auto describe = [&](const SplitHeads &columns, Value heads) {
-    return HeadColumns{cast<RankedTensorType>(columns.tensor.getType()),
-                       columns.first, getHeads(heads)};
-  };
   auto joined = RankedTensorType::get({sizes[0], sizes[1], sizes[2] * headDim},
                                       resultType.getElementType());
   AttentionShape shape{
@@ -440,17 +427,10 @@ LogicalResult ConvertTransMambaToTile::convert(SSDScanOp op, ScanShape shape) {
     return success();
   OpBuilder builder(op);
   Location loc = op.getLoc();
-  auto getHeads = [](Value value) {
-    return cast<RankedTensorType>(value.getType()).getDimSize(2);
-  };
   auto resultType = cast<RankedTensorType>(op.getResult().getType());
   SplitHeads q = findColumns(op.getQ(), builder),
              k = findColumns(op.getK(), builder),
              v = findColumns(op.getV(), builder);
-  auto describe = [&](const SplitHeads &columns, Value heads) {
-    return HeadColumns{cast<RankedTensorType>(columns.tensor.getType()),
-                       columns.first, getHeads(heads)};
-  };
   shape.q = describe(q, op.getQ());
   shape.k = describe(k, op.getK());
   shape.v = describe(v, op.getV());
@@ -549,7 +529,8 @@ void ConvertTransMambaToTile::runOnOperation() {
       if (std::optional<GemmShape> shape = matchGemm(matmul))
         converted = convert(matmul, *shape);
     } else if (auto scan = dyn_cast<SSDScanOp>(op)) {
-      if (std::optional<ScanShape> shape = matchScan(scan))
+      std::optional<ScanShape> shape = matchScan(scan);
+      if (shape && !scan.getStart())
         converted = convert(scan, *shape);
     } else if (matchesAttention(cast<AttentionOp>(op))) {
       converted = convert(cast<AttentionOp>(op));
