@@ -8,6 +8,8 @@
 
 #include "Failure.h"
 
+#include <CLI/CLI.hpp>
+
 #include <cstdio>
 
 namespace transmamba::run {
@@ -18,6 +20,20 @@ using package::NpyArray;
 static void require(tm_status status) {
   if (status != TM_OK)
     throw Failure(std::string(tm_last_error()));
+}
+
+void addDeviceOptions(CLI::App &app, const std::string &group,
+                      ModelOptions &options) {
+  app.add_option(
+         "--device", options.device,
+         "cpu, cuda:N, or auto: a GPU if the package has code for it (cpu)")
+      ->option_text("NAME")
+      ->group(group);
+  app.add_option("--threads", options.threads,
+                 "Threads on the CPU; by default all")
+      ->check(CLI::Range(1, 1024))
+      ->option_text("N")
+      ->group(group);
 }
 
 Model::Model(const std::string &path) : path(path) {

@@ -15,6 +15,10 @@
 #include <string>
 #include <vector>
 
+namespace CLI {
+class App;
+} // namespace CLI
+
 namespace transmamba::run {
 
 struct ModelOptions {
@@ -25,6 +29,10 @@ struct ModelOptions {
   int64_t rows = 1;
   uint32_t flags = 0;
 };
+
+/// --device and --threads, in a group of the help.
+void addDeviceOptions(CLI::App &app, const std::string &group,
+                      ModelOptions &options);
 
 /// An array with the name of an input or output.
 struct NamedArray {

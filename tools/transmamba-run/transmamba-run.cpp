@@ -181,16 +181,7 @@ static void declareOptions(CLI::App &app, Options &options) {
       ->group(group);
 
   group = "Device";
-  app.add_option(
-         "--device", options.model.device,
-         "cpu, cuda:N, or auto: a GPU if the package has code for it (cpu)")
-      ->option_text("NAME")
-      ->group(group);
-  app.add_option("--threads", options.model.threads,
-                 "Threads on the CPU; by default all")
-      ->check(CLI::Range(1, 1024))
-      ->option_text("N")
-      ->group(group);
+  addDeviceOptions(app, group, options.model);
   app.add_flag("--list-devices", options.listDevices,
                "Print the devices of this machine")
       ->group(group);
