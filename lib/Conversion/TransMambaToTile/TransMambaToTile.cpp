@@ -6,6 +6,7 @@
 
 #include "transmamba/Conversion/TransMambaToTile/TransMambaToTile.h"
 
+#include "Launches.h"
 #include "SplitSwitch.h"
 #include "Tile/IR/TileDialect.h"
 #include "TransMamba/IR/TransMambaOps.h"
@@ -18,10 +19,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/IR/SymbolTable.h"
 #include "transmamba/Conversion/TransMambaToTile/Kernels.h"
-#include "llvm/ADT/StringMap.h"
-#include "llvm/Support/MathExtras.h"
 
 #include <cmath>
 
@@ -36,41 +34,6 @@ using namespace transmamba;
 //===----------------------------------------------------------------------===//
 // What fits
 //===----------------------------------------------------------------------===//
-
-/// Bulk copies take rows of multiples of 16 bytes.
-static bool hasAlignedRows(RankedTensorType type) {
-  int64_t columns = type.getShape().back();
-  return !ShapedType::isDynamic(columns) && columns > 0 && columns % 8 == 0;
-}
-
-static bool isHalf(Type type) { return isa<BFloat16Type, Float16Type>(type); }
-
-/// The shape of a product that a kernel can compute.
-static std::optional<GemmShape> matchGemm(linalg::MatmulOp op) {
-  if (op->getNumResults() != 1 || op.hasUserDefinedMaps())
-    return std::nullopt;
-  auto a = cast<RankedTensorType>(op.getInputs()[0].getType());
-  auto b = cast<RankedTensorType>(op.getInputs()[1].getType());
-  auto c = cast<RankedTensorType>(op->getResult(0).getType());
-  if (!isHalf(a.getElementType()) || a.getElementType() != b.getElementType() ||
-      !c.getElementType().isF32() || !hasAlignedRows(a) || !hasAlignedRows(b) ||
-      b.getDimSize(0) != a.getDimSize(1) || c.getDimSize(0) != a.getDimSize(0))
-    return std::nullopt;
-  auto fill = op.getOutputs()[0].getDefiningOp<linalg::FillOp>();
-  if (!fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
-    return std::nullopt;
-  GemmShape shape{a.getDimSize(0), b.getDimSize(1), b.getDimSize(0),
-                  a.getElementType(), c.getElementType()};
-  // The kernel rounds where all that reads the sums would.
-  auto rounds = [&](Operation *user) {
-    return isa<arith::TruncFOp>(user) &&
-           getElementTypeOrSelf(user->getResult(0).getType()) ==
-               shape.operandType;
-  };
-  if (!op->use_empty() && llvm::all_of(op->getUsers(), rounds))
-    shape.resultType = shape.operandType;
-  return shape;
-}
 
 /// [B, T, H * D] behind a tensor [B, T, H, D], and the first of its columns.
 struct SplitHeads {
@@ -204,120 +167,17 @@ struct ConvertTransMambaToTile final
   void runOnOperation() override;
 
 private:
-  LogicalResult convert(linalg::MatmulOp op, const GemmShape &shape);
-  LogicalResult convert(AttentionOp op);
-  LogicalResult convert(SSDScanOp op, ScanShape shape);
-  int64_t estimateRows(Value matrix);
-  /// Puts a kernel into the module, unless there is one like it.
-  StringAttr insert(tile::KernelOp kernel);
-
-  int64_t maxBatch = 1, maxSequence = 1;
-  /// By the name that they would like to have.
-  llvm::StringMap<SmallVector<tile::KernelOp>> kernels;
+  LogicalResult convert(AttentionOp op, Launches &launches);
+  LogicalResult convert(SSDScanOp op, ScanShape shape, Launches &launches);
 };
 } // namespace
-
-StringAttr ConvertTransMambaToTile::insert(tile::KernelOp kernel) {
-  SmallVector<tile::KernelOp> &others = kernels[kernel.getName()];
-  for (tile::KernelOp other : others) {
-    kernel.setSymNameAttr(other.getSymNameAttr());
-    if (OperationEquivalence::isEquivalentTo(
-            kernel, other, OperationEquivalence::IgnoreLocations)) {
-      kernel.erase();
-      return other.getSymNameAttr();
-    }
-  }
-  others.push_back(kernel);
-  ++numKernels;
-  return SymbolTable(getOperation()).insert(kernel);
-}
-
-/// Rows of a matrix, at most. What is dynamic are tokens of the batch.
-int64_t ConvertTransMambaToTile::estimateRows(Value matrix) {
-  if (auto collapse = matrix.getDefiningOp<tensor::CollapseShapeOp>()) {
-    RankedTensorType type = collapse.getSrcType();
-    int64_t rows = 1;
-    for (int64_t dim : collapse.getReassociationIndices().front())
-      rows *= !type.isDynamicDim(dim) ? type.getDimSize(dim)
-              : dim == 0              ? maxBatch
-                                      : maxSequence;
-    return rows;
-  }
-  auto type = cast<RankedTensorType>(matrix.getType());
-  return type.isDynamicDim(0) ? maxBatch : type.getDimSize(0);
-}
-
-/// The configuration that an operation asks for.
-static FailureOr<DictionaryAttr> getConfig(Operation *op) {
-  Attribute attribute = op->getAttr(kTileConfigAttrName);
-  if (!attribute)
-    return DictionaryAttr();
-  if (auto dictionary = dyn_cast<DictionaryAttr>(attribute))
-    return dictionary;
-  return op->emitOpError("has a '")
-         << kTileConfigAttrName << "' that is no dictionary";
-}
-
-// %c = linalg.matmul ins(%a, %b) outs(zeros); %d = arith.truncf %c
-//   -> %d = tile.launch @gemm_... grid(min(multiprocessors, tiles), 1, 1)
-//                ins(%a, %b) outs(empty)
-LogicalResult ConvertTransMambaToTile::convert(linalg::MatmulOp op,
-                                               const GemmShape &shape) {
-  Value a = op.getInputs()[0], b = op.getInputs()[1];
-  GemmConfig config = chooseGemmConfig(shape, estimateRows(a));
-  FailureOr<DictionaryAttr> wanted = getConfig(op);
-  if (failed(wanted) || failed(overrideConfig(*wanted, shape, config, [&] {
-        return op.emitOpError();
-      })))
-    return failure();
-
-  std::string name;
-  llvm::raw_string_ostream(name)
-      << "gemm_n" << shape.n << "_k" << shape.k
-      << (shape.resultType.isF32() ? "_f32" : "") << "_tile" << config.blockM
-      << "x" << config.blockN;
-  OpBuilder detached(op.getContext());
-  StringAttr kernel =
-      insert(buildGemm(detached, op.getLoc(), name, shape, config));
-
-  OpBuilder builder(op);
-  Location loc = op.getLoc();
-  auto index = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  };
-  Value rows = builder.createOrFold<tensor::DimOp>(loc, a, 0);
-  Value down =
-      arith::CeilDivUIOp::create(builder, loc, rows, index(config.blockM));
-  Value tiles = arith::MulIOp::create(
-      builder, loc, down, index(llvm::divideCeil(shape.n, config.blockN)));
-  Value blocks = arith::MinUIOp::create(
-      builder, loc, tile::MultiprocessorsOp::create(builder, loc), tiles);
-  SmallVector<Value> sizes;
-  if (ShapedType::isDynamic(shape.m))
-    sizes.push_back(rows);
-  auto type = RankedTensorType::get({shape.m, shape.n}, shape.resultType);
-  Value empty = tensor::EmptyOp::create(builder, loc, type, sizes);
-  auto launch = tile::LaunchOp::create(
-      builder, loc, TypeRange(type), FlatSymbolRefAttr::get(kernel), blocks,
-      index(1), index(1), ValueRange{a, b}, ValueRange(empty));
-  Value result = launch.getResult(0);
-  if (shape.resultType == shape.operandType)
-    for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
-      user->getResult(0).replaceAllUsesWith(result);
-      user->erase();
-    }
-  else
-    op->getResult(0).replaceAllUsesWith(result);
-  op.erase();
-  ++numLaunches;
-  return success();
-}
 
 // %o = transmamba.attention %q, %k, %v
 //   -> %x = tile.launch @attention_... grid(heads, blocks, rows)
 //                ins(%q, %k, %v) outs(empty), heads side by side
 //      %o = tensor.expand_shape %x
-LogicalResult ConvertTransMambaToTile::convert(AttentionOp op) {
+LogicalResult ConvertTransMambaToTile::convert(AttentionOp op,
+                                               Launches &launches) {
   OpBuilder builder(op);
   Location loc = op.getLoc();
   auto resultType = cast<RankedTensorType>(op.getResult().getType());
@@ -350,7 +210,7 @@ LogicalResult ConvertTransMambaToTile::convert(AttentionOp op) {
                                  << shape.k.heads << "_d" << headDim;
   OpBuilder detached(op.getContext());
   StringAttr kernel =
-      insert(buildAttention(detached, loc, name, shape, config));
+      launches.insert(buildAttention(detached, loc, name, shape, config));
 
   auto index = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);
@@ -381,7 +241,7 @@ LogicalResult ConvertTransMambaToTile::convert(AttentionOp op) {
       builder, loc, resultType, launch.getResult(0), groups, outputSizes);
   op.getResult().replaceAllUsesWith(result);
   op.erase();
-  ++numLaunches;
+  ++launches.numLaunches;
   return success();
 }
 
@@ -421,7 +281,8 @@ static Value maskSteps(OpBuilder &builder, Location loc, Value dt,
 //   -> %x, %s = tile.launch @scan_... grid(heads, rows, 1)
 //                    ins(%q, %k, %v, %dt, %A) outs(empty, empty)
 //      %y = tensor.expand_shape %x; %h = %s as a state
-LogicalResult ConvertTransMambaToTile::convert(SSDScanOp op, ScanShape shape) {
+LogicalResult ConvertTransMambaToTile::convert(SSDScanOp op, ScanShape shape,
+                                               Launches &launches) {
   std::optional<ScanConfig> config = chooseScanConfig(shape);
   if (!config)
     return success();
@@ -449,7 +310,8 @@ LogicalResult ConvertTransMambaToTile::convert(SSDScanOp op, ScanShape shape) {
   llvm::raw_string_ostream(name) << "scan_h" << shape.heads << "_n"
                                  << shape.stateDim << "_d" << shape.headDim;
   OpBuilder detached(op.getContext());
-  StringAttr kernel = insert(buildScan(detached, loc, name, shape, *config));
+  StringAttr kernel =
+      launches.insert(buildScan(detached, loc, name, shape, *config));
 
   SmallVector<Value> inputs = {
       q.tensor, k.tensor, v.tensor,
@@ -497,18 +359,13 @@ LogicalResult ConvertTransMambaToTile::convert(SSDScanOp op, ScanShape shape) {
                                          launch.getResult(1))
           .getResult(0));
   op.erase();
-  ++numLaunches;
+  ++launches.numLaunches;
   return success();
 }
 
 void ConvertTransMambaToTile::runOnOperation() {
   ModuleOp module = getOperation();
-  auto getBound = [&](StringRef name) {
-    auto value = module->getAttrOfType<IntegerAttr>(name);
-    return value ? value.getInt() : 1;
-  };
-  maxBatch = getBound(TransMambaDialect::kMaxBatchAttr);
-  maxSequence = getBound(TransMambaDialect::kMaxSequenceAttr);
+  Launches launches(module);
   SmallVector<SwitchOp> switches;
   module.walk([&](SwitchOp op) {
     if (matchesSwitch(op))
@@ -526,16 +383,17 @@ void ConvertTransMambaToTile::runOnOperation() {
   for (Operation *op : ops) {
     LogicalResult converted = success();
     if (auto matmul = dyn_cast<linalg::MatmulOp>(op)) {
-      if (std::optional<GemmShape> shape = matchGemm(matmul))
-        converted = convert(matmul, *shape);
+      converted = convertGemm(matmul, launches);
     } else if (auto scan = dyn_cast<SSDScanOp>(op)) {
       std::optional<ScanShape> shape = matchScan(scan);
       if (shape && !scan.getStart())
-        converted = convert(scan, *shape);
+        converted = convert(scan, *shape, launches);
     } else if (matchesAttention(cast<AttentionOp>(op))) {
-      converted = convert(cast<AttentionOp>(op));
+      converted = convert(cast<AttentionOp>(op), launches);
     }
     if (failed(converted))
       return signalPassFailure();
   }
+  numLaunches += launches.numLaunches;
+  numKernels += launches.numKernels;
 }

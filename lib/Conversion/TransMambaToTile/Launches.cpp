@@ -1,0 +1,47 @@
+//===- Launches.cpp - What the conversions to launches share -------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Launches.h"
+
+#include "TransMamba/IR/TransMambaOps.h"
+#include "mlir/IR/SymbolTable.h"
+
+using namespace mlir;
+using namespace transmamba;
+
+Launches::Launches(ModuleOp module) : module(module) {
+  auto getBound = [&](StringRef name) {
+    auto value = module->getAttrOfType<IntegerAttr>(name);
+    return value ? value.getInt() : 1;
+  };
+  maxBatch = getBound(TransMambaDialect::kMaxBatchAttr);
+  maxSequence = getBound(TransMambaDialect::kMaxSequenceAttr);
+}
+
+StringAttr Launches::insert(tile::KernelOp kernel) {
+  SmallVector<tile::KernelOp> &others = kernels[kernel.getName()];
+  for (tile::KernelOp other : others) {
+    kernel.setSymNameAttr(other.getSymNameAttr());
+    if (OperationEquivalence::isEquivalentTo(
+            kernel, other, OperationEquivalence::IgnoreLocations)) {
+      kernel.erase();
+      return other.getSymNameAttr();
+    }
+  }
+  others.push_back(kernel);
+  ++numKernels;
+  return SymbolTable(module).insert(kernel);
+}
+
+FailureOr<DictionaryAttr> transmamba::getConfig(Operation *op) {
+  Attribute attribute = op->getAttr(kTileConfigAttrName);
+  if (!attribute)
+    return DictionaryAttr();
+  if (auto dictionary = dyn_cast<DictionaryAttr>(attribute))
+    return dictionary;
+  return op->emitOpError("has a '")
+         << kTileConfigAttrName << "' that is no dictionary";
+}

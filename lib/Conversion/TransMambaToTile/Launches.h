@@ -1,0 +1,56 @@
+//===- Launches.h - What the conversions to launches share ------*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_LAUNCHES_H
+#define TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_LAUNCHES_H
+
+#include "Tile/IR/TileOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "transmamba/Conversion/TransMambaToTile/Config.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace transmamba {
+
+/// The module that gets kernels, and what it says of sizes.
+class Launches {
+public:
+  explicit Launches(mlir::ModuleOp module);
+
+  /// Puts a kernel into the module, unless there is one like it.
+  mlir::StringAttr insert(tile::KernelOp kernel);
+
+  /// Of the model's entry points, at most.
+  int64_t maxBatch = 1, maxSequence = 1;
+  /// Operations that became launches, different kernels.
+  int64_t numLaunches = 0, numKernels = 0;
+
+private:
+  mlir::ModuleOp module;
+  /// By the name that they would like to have.
+  llvm::StringMap<mlir::SmallVector<tile::KernelOp>> kernels;
+};
+
+/// Bulk copies take rows of multiples of 16 bytes.
+inline bool hasAlignedRows(mlir::RankedTensorType type) {
+  int64_t columns = type.getShape().back();
+  return !mlir::ShapedType::isDynamic(columns) && columns > 0 &&
+         columns % 8 == 0;
+}
+
+inline bool isHalf(mlir::Type type) {
+  return mlir::isa<mlir::BFloat16Type, mlir::Float16Type>(type);
+}
+
+/// The configuration that an operation asks for; null if none.
+mlir::FailureOr<mlir::DictionaryAttr> getConfig(mlir::Operation *op);
+
+/// Replaces a product by a launch where a kernel can compute it.
+mlir::LogicalResult convertGemm(mlir::linalg::MatmulOp op, Launches &launches);
+
+} // namespace transmamba
+
+#endif // TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_LAUNCHES_H
