@@ -15,14 +15,6 @@ using namespace mlir;
 using namespace transmamba;
 
 //===----------------------------------------------------------------------===//
-// Attention
-//===----------------------------------------------------------------------===//
-
-AttentionConfig transmamba::chooseAttentionConfig(const AttentionShape &) {
-  return {};
-}
-
-//===----------------------------------------------------------------------===//
 // The SSD scan
 //===----------------------------------------------------------------------===//
 
@@ -63,13 +55,6 @@ DictionaryAttr transmamba::makeDictionary(MLIRContext *context, Fields fields) {
 }
 
 DictionaryAttr transmamba::toAttribute(MLIRContext *context,
-                                       const AttentionConfig &config) {
-  return makeDictionary(context, {{"block_m", config.blockM},
-                                  {"block_n", config.blockN},
-                                  {"stages", config.stages}});
-}
-
-DictionaryAttr transmamba::toAttribute(MLIRContext *context,
                                        const ScanConfig &config) {
   return makeDictionary(
       context, {{"stages", config.stages}, {"occupancy", config.occupancy}});
@@ -88,28 +73,6 @@ LogicalResult transmamba::readDictionary(DictionaryAttr attribute,
                          << entry.getName() << " = " << entry.getValue();
     *field->second = value.getInt();
   }
-  return success();
-}
-
-LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
-                                         const AttentionShape &shape,
-                                         AttentionConfig &config,
-                                         EmitError emitError) {
-  if (!attribute)
-    return success();
-  if (failed(readDictionary(attribute,
-                            {{"block_m", &config.blockM},
-                             {"block_n", &config.blockN},
-                             {"stages", &config.stages}},
-                            emitError)))
-    return failure();
-  int64_t bytes =
-      2 * shape.headDim * (config.blockM + 2 * config.stages * config.blockN);
-  if (config.blockM != 128 || config.blockN != 128 || config.stages < 1 ||
-      config.stages > 8 || bytes > kUsableSharedBytes)
-    return emitError() << "'" << kTileConfigAttrName << "': " << config.blockM
-                       << " queries, " << config.blockN << " keys in "
-                       << config.stages << " stages are not possible";
   return success();
 }
 

@@ -8,6 +8,7 @@
 #define TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_LAUNCHES_H
 
 #include "Tile/IR/TileOps.h"
+#include "TransMamba/IR/TransMambaOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "transmamba/Conversion/TransMambaToTile/Config.h"
@@ -50,6 +51,9 @@ mlir::FailureOr<mlir::DictionaryAttr> getConfig(mlir::Operation *op);
 
 /// Replaces a product by a launch where a kernel can compute it.
 mlir::LogicalResult convertGemm(mlir::linalg::MatmulOp op, Launches &launches);
+
+/// Likewise attention.
+mlir::LogicalResult convertAttention(AttentionOp op, Launches &launches);
 
 } // namespace transmamba
 

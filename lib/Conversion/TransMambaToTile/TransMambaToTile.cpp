@@ -7,6 +7,7 @@
 #include "transmamba/Conversion/TransMambaToTile/TransMambaToTile.h"
 
 #include "Launches.h"
+#include "SplitHeads.h"
 #include "SplitSwitch.h"
 #include "Tile/IR/TileDialect.h"
 #include "TransMamba/IR/TransMambaOps.h"
@@ -34,82 +35,6 @@ using namespace transmamba;
 //===----------------------------------------------------------------------===//
 // What fits
 //===----------------------------------------------------------------------===//
-
-/// [B, T, H * D] behind a tensor [B, T, H, D], and the first of its columns.
-struct SplitHeads {
-  Value tensor;
-  int64_t first = 0;
-};
-
-/// Sees through a slice of the first tokens of all rows and heads. More tokens
-/// at the end change nothing for the kernels: attention is causal, and a scan
-/// takes no step where dt ends.
-static Value dropPrefixSlice(Value heads) {
-  auto slice = heads.getDefiningOp<tensor::ExtractSliceOp>();
-  if (!slice || slice.getSourceType().getRank() != 4 ||
-      slice.getType().getRank() != 4 || !slice.hasUnitStride() ||
-      !llvm::all_of(slice.getMixedOffsets(), isZeroInteger))
-    return heads;
-  for (int64_t dim : {2, 3})
-    if (slice.getType().getDimSize(dim) !=
-        slice.getSourceType().getDimSize(dim))
-      return heads;
-  return slice.getSource();
-}
-
-static SplitHeads findColumns(Value heads, OpBuilder &builder) {
-  heads = dropPrefixSlice(heads);
-  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
-  auto expand = heads.getDefiningOp<tensor::ExpandShapeOp>();
-  if (!expand || expand.getReassociationIndices() != groups) {
-    Value joined =
-        tensor::CollapseShapeOp::create(builder, heads.getLoc(), heads, groups);
-    return {joined, 0};
-  }
-  Value source = expand.getSrc();
-  auto slice = source.getDefiningOp<tensor::ExtractSliceOp>();
-  // From the first row and token on; what it leaves out at the end, see above.
-  auto takesColumns = [&] {
-    return slice.getSourceType().getRank() == 3 &&
-           slice.getType().getRank() == 3 && slice.hasUnitStride() &&
-           hasAlignedRows(slice.getSourceType()) &&
-           isZeroInteger(slice.getMixedOffsets()[0]) &&
-           isZeroInteger(slice.getMixedOffsets()[1]) &&
-           getConstantIntValue(slice.getMixedOffsets()[2]).has_value();
-  };
-  if (slice && takesColumns())
-    return {slice.getSource(),
-            *getConstantIntValue(slice.getMixedOffsets()[2])};
-  return {source, 0};
-}
-
-static HeadColumns describe(const SplitHeads &columns, Value heads) {
-  return {cast<RankedTensorType>(columns.tensor.getType()), columns.first,
-          cast<RankedTensorType>(heads.getType()).getDimSize(2)};
-}
-
-/// The number of heads and their size fit the kernel.
-static bool matchesAttention(AttentionOp op) {
-  auto q = cast<RankedTensorType>(op.getQ().getType());
-  auto k = cast<RankedTensorType>(op.getK().getType());
-  auto v = cast<RankedTensorType>(op.getV().getType());
-  auto result = cast<RankedTensorType>(op.getResult().getType());
-  if (!op.getCausal() || op.getWindow() || !isHalf(q.getElementType()))
-    return false;
-  if (op.getLengths()) {
-    auto lengths = dyn_cast<RankedTensorType>(op.getLengths().getType());
-    if (!lengths || lengths.getRank() != 1)
-      return false;
-  }
-  int64_t headDim = q.getDimSize(3), heads = q.getDimSize(2);
-  auto fits = [&](RankedTensorType type) {
-    return type.getElementType() == q.getElementType() &&
-           type.getDimSize(3) == headDim && type.getDimSize(2) > 0 &&
-           heads % type.getDimSize(2) == 0;
-  };
-  return llvm::is_contained({32, 64, 96, 128}, headDim) && heads > 0 &&
-         result.getDimSize(2) == heads && fits(k) && fits(v) && fits(result);
-}
 
 /// The shape of the scan that `op`, a scan or a switch, is or holds. Where the
 /// heads are is not filled in.
@@ -167,83 +92,9 @@ struct ConvertTransMambaToTile final
   void runOnOperation() override;
 
 private:
-  LogicalResult convert(AttentionOp op, Launches &launches);
   LogicalResult convert(SSDScanOp op, ScanShape shape, Launches &launches);
 };
 } // namespace
-
-// %o = transmamba.attention %q, %k, %v
-//   -> %x = tile.launch @attention_... grid(heads, blocks, rows)
-//                ins(%q, %k, %v) outs(empty), heads side by side
-//      %o = tensor.expand_shape %x
-LogicalResult ConvertTransMambaToTile::convert(AttentionOp op,
-                                               Launches &launches) {
-  OpBuilder builder(op);
-  Location loc = op.getLoc();
-  auto resultType = cast<RankedTensorType>(op.getResult().getType());
-  ArrayRef<int64_t> sizes = resultType.getShape();
-  int64_t headDim = sizes[3];
-  SplitHeads q = findColumns(op.getQ(), builder),
-             k = findColumns(op.getK(), builder),
-             v = findColumns(op.getV(), builder);
-  auto joined = RankedTensorType::get({sizes[0], sizes[1], sizes[2] * headDim},
-                                      resultType.getElementType());
-  AttentionShape shape{
-      describe(q, op.getQ()),
-      describe(k, op.getK()),
-      describe(v, op.getV()),
-      {joined, 0, sizes[2]},
-      headDim,
-      op.getScale() ? op.getScale()->convertToDouble()
-                    : 1.0 / std::sqrt(static_cast<double>(headDim)),
-      op.getLengths() ? cast<RankedTensorType>(op.getLengths().getType())
-                      : RankedTensorType()};
-  AttentionConfig config = chooseAttentionConfig(shape);
-  FailureOr<DictionaryAttr> wanted = getConfig(op);
-  if (failed(wanted) || failed(overrideConfig(*wanted, shape, config, [&] {
-        return op.emitOpError();
-      })))
-    return failure();
-
-  std::string name;
-  llvm::raw_string_ostream(name) << "attention_h" << shape.q.heads << "_"
-                                 << shape.k.heads << "_d" << headDim;
-  OpBuilder detached(op.getContext());
-  StringAttr kernel =
-      launches.insert(buildAttention(detached, loc, name, shape, config));
-
-  auto index = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  };
-  SmallVector<Value> dynamicSizes;
-  SmallVector<OpFoldResult> outputSizes =
-      tensor::getMixedSizes(builder, loc, op.getQ());
-  outputSizes[2] = builder.getIndexAttr(sizes[2]);
-  for (int64_t dim : {0, 1})
-    if (joined.isDynamicDim(dim))
-      dynamicSizes.push_back(
-          getValueOrCreateConstantIndexOp(builder, loc, outputSizes[dim]));
-    else
-      outputSizes[dim] = builder.getIndexAttr(sizes[dim]);
-  Value batch = getValueOrCreateConstantIndexOp(builder, loc, outputSizes[0]);
-  Value queries = getValueOrCreateConstantIndexOp(builder, loc, outputSizes[1]);
-  Value blocks =
-      arith::CeilDivUIOp::create(builder, loc, queries, index(config.blockM));
-  Value empty = tensor::EmptyOp::create(builder, loc, joined, dynamicSizes);
-  SmallVector<Value> inputs = {q.tensor, k.tensor, v.tensor};
-  if (op.getLengths())
-    inputs.push_back(op.getLengths());
-  auto launch = tile::LaunchOp::create(
-      builder, loc, TypeRange(joined), FlatSymbolRefAttr::get(kernel),
-      index(sizes[2]), blocks, batch, inputs, ValueRange(empty));
-  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
-  Value result = tensor::ExpandShapeOp::create(
-      builder, loc, resultType, launch.getResult(0), groups, outputSizes);
-  op.getResult().replaceAllUsesWith(result);
-  op.erase();
-  ++launches.numLaunches;
-  return success();
-}
 
 /// dt, and zero for the tokens beyond the length of their row: they leave the
 /// state as it is.
@@ -388,8 +239,8 @@ void ConvertTransMambaToTile::runOnOperation() {
       std::optional<ScanShape> shape = matchScan(scan);
       if (shape && !scan.getStart())
         converted = convert(scan, *shape, launches);
-    } else if (matchesAttention(cast<AttentionOp>(op))) {
-      converted = convert(cast<AttentionOp>(op), launches);
+    } else {
+      converted = convertAttention(cast<AttentionOp>(op), launches);
     }
     if (failed(converted))
       return signalPassFailure();

@@ -1,0 +1,114 @@
+//===- AttentionLaunch.cpp - Attention as a launch ------------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Launches.h"
+#include "SplitHeads.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "transmamba/Conversion/TransMambaToTile/Kernels.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace transmamba;
+
+/// The number of heads and their size fit the kernel.
+static bool matchesAttention(AttentionOp op) {
+  auto q = cast<RankedTensorType>(op.getQ().getType());
+  auto k = cast<RankedTensorType>(op.getK().getType());
+  auto v = cast<RankedTensorType>(op.getV().getType());
+  auto result = cast<RankedTensorType>(op.getResult().getType());
+  if (!op.getCausal() || op.getWindow() || !isHalf(q.getElementType()))
+    return false;
+  if (op.getLengths()) {
+    auto lengths = dyn_cast<RankedTensorType>(op.getLengths().getType());
+    if (!lengths || lengths.getRank() != 1)
+      return false;
+  }
+  int64_t headDim = q.getDimSize(3), heads = q.getDimSize(2);
+  auto fits = [&](RankedTensorType type) {
+    return type.getElementType() == q.getElementType() &&
+           type.getDimSize(3) == headDim && type.getDimSize(2) > 0 &&
+           heads % type.getDimSize(2) == 0;
+  };
+  return llvm::is_contained({32, 64, 96, 128}, headDim) && heads > 0 &&
+         result.getDimSize(2) == heads && fits(k) && fits(v) && fits(result);
+}
+
+// %o = transmamba.attention %q, %k, %v
+//   -> %x = tile.launch @attention_... grid(heads, blocks, rows)
+//                ins(%q, %k, %v) outs(empty), heads side by side
+//      %o = tensor.expand_shape %x
+LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
+  if (!matchesAttention(op))
+    return success();
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  auto resultType = cast<RankedTensorType>(op.getResult().getType());
+  ArrayRef<int64_t> sizes = resultType.getShape();
+  int64_t headDim = sizes[3];
+  SplitHeads q = findColumns(op.getQ(), builder),
+             k = findColumns(op.getK(), builder),
+             v = findColumns(op.getV(), builder);
+  auto joined = RankedTensorType::get({sizes[0], sizes[1], sizes[2] * headDim},
+                                      resultType.getElementType());
+  AttentionShape shape{
+      describe(q, op.getQ()),
+      describe(k, op.getK()),
+      describe(v, op.getV()),
+      {joined, 0, sizes[2]},
+      headDim,
+      op.getScale() ? op.getScale()->convertToDouble()
+                    : 1.0 / std::sqrt(static_cast<double>(headDim)),
+      op.getLengths() ? cast<RankedTensorType>(op.getLengths().getType())
+                      : RankedTensorType()};
+  AttentionConfig config = chooseAttentionConfig(shape);
+  FailureOr<DictionaryAttr> wanted = getConfig(op);
+  if (failed(wanted) || failed(overrideConfig(*wanted, shape, config, [&] {
+        return op.emitOpError();
+      })))
+    return failure();
+
+  std::string name;
+  llvm::raw_string_ostream(name) << "attention_h" << shape.q.heads << "_"
+                                 << shape.k.heads << "_d" << headDim;
+  OpBuilder detached(op.getContext());
+  StringAttr kernel =
+      launches.insert(buildAttention(detached, loc, name, shape, config));
+
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  SmallVector<Value> dynamicSizes;
+  SmallVector<OpFoldResult> outputSizes =
+      tensor::getMixedSizes(builder, loc, op.getQ());
+  outputSizes[2] = builder.getIndexAttr(sizes[2]);
+  for (int64_t dim : {0, 1})
+    if (joined.isDynamicDim(dim))
+      dynamicSizes.push_back(
+          getValueOrCreateConstantIndexOp(builder, loc, outputSizes[dim]));
+    else
+      outputSizes[dim] = builder.getIndexAttr(sizes[dim]);
+  Value batch = getValueOrCreateConstantIndexOp(builder, loc, outputSizes[0]);
+  Value queries = getValueOrCreateConstantIndexOp(builder, loc, outputSizes[1]);
+  Value blocks =
+      arith::CeilDivUIOp::create(builder, loc, queries, index(config.blockM));
+  Value empty = tensor::EmptyOp::create(builder, loc, joined, dynamicSizes);
+  SmallVector<Value> inputs = {q.tensor, k.tensor, v.tensor};
+  if (op.getLengths())
+    inputs.push_back(op.getLengths());
+  auto launch = tile::LaunchOp::create(
+      builder, loc, TypeRange(joined), FlatSymbolRefAttr::get(kernel),
+      index(sizes[2]), blocks, batch, inputs, ValueRange(empty));
+  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
+  Value result = tensor::ExpandShapeOp::create(
+      builder, loc, resultType, launch.getResult(0), groups, outputSizes);
+  op.getResult().replaceAllUsesWith(result);
+  op.erase();
+  ++launches.numLaunches;
+  return success();
+}
