@@ -55,6 +55,9 @@ mlir::LogicalResult convertGemm(mlir::linalg::MatmulOp op, Launches &launches);
 /// Likewise attention.
 mlir::LogicalResult convertAttention(AttentionOp op, Launches &launches);
 
+/// Likewise a scan.
+mlir::LogicalResult convertScan(SSDScanOp op, Launches &launches);
+
 } // namespace transmamba
 
 #endif // TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_LAUNCHES_H

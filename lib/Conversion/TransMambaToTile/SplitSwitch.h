@@ -11,6 +11,9 @@
 
 namespace transmamba {
 
+/// Both parts of a switch fit kernels.
+bool matchesSwitch(SwitchOp op);
+
 struct SplitMixer {
   SSDScanOp scan;
   AttentionOp attention;
