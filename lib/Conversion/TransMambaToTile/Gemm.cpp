@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "GemmEpilogue.h"
 #include "KernelBuilder.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "transmamba/Conversion/TransMambaToTile/Kernels.h"
@@ -23,34 +24,41 @@ class GemmBuilder {
 public:
   GemmBuilder(OpBuilder &builder, Location loc, StringRef name,
               const GemmShape &shape, const GemmConfig &config)
-      : kernel(builder, loc, name, getArgumentTypes(shape)), shape(shape),
-        config(config), ownRows(config.blockM / 2) {}
+      : kernel(builder, loc, name, getGemmArgumentTypes(shape)), shape(shape),
+        config(config), ownRows(config.blockM / 2),
+        staged(shape.getStagedOperand()),
+        epilogue(kernel, shape, ownRows, config.blockN) {}
 
   tile::KernelOp build();
 
 private:
-  static SmallVector<Type> getArgumentTypes(const GemmShape &shape) {
-    return {MemRefType::get({shape.m, shape.k}, shape.operandType),
-            MemRefType::get({shape.k, shape.n}, shape.operandType),
-            MemRefType::get({shape.m, shape.n}, shape.resultType)};
-  }
   /// First row and column of a tile of the result.
   std::pair<Value, Value> getPosition(Value work);
-  void forEachTile(function_ref<void(Value m, Value n)> body);
+  void forEachTile(function_ref<void(Value work, Value m, Value n)> body);
+  void allocate();
   void emitLoads();
-  void emitTile(Value first, Value m, Value n);
-  void emitResult(Value result, Value first, Value m, Value n);
+  void emitTile(Value work, Value first, Value m, Value n);
+  void emitResult(Value result, Value place, Value row, Value column);
+  /// The results of this warpgroup have left; their place is free.
+  void emitLeft();
+
+  bool rounds() const { return shape.resultType == shape.operandType; }
 
   KernelBuilder kernel;
   const GemmShape &shape;
   const GemmConfig &config;
   /// Rows of a warpgroup.
   int64_t ownRows;
+  std::optional<size_t> staged;
+  EpilogueBuilder epilogue;
   /// Tiles of the result down and across.
   Value rowTiles, tiles;
   int64_t columnTiles;
   Value block, blocks, zero, one, steps;
-  Value aRing, bRing, staging;
+  Value aRing;
+  SmallVector<Value> bRings;
+  /// Where results leave from; `stagedRing`, where an operand comes to it.
+  Value staging, stagedRing;
 };
 } // namespace
 
@@ -67,87 +75,127 @@ std::pair<Value, Value> GemmBuilder::getPosition(Value work) {
   return {kernel.mul(row, config.blockM), kernel.mul(column, config.blockN)};
 }
 
-void GemmBuilder::forEachTile(function_ref<void(Value, Value)> body) {
+void GemmBuilder::forEachTile(function_ref<void(Value, Value, Value)> body) {
   kernel.loop(block, tiles, blocks, [&](Value work) {
     auto [m, n] = getPosition(work);
-    body(m, n);
+    body(work, m, n);
   });
 }
 
+// The staged operand comes last: its place is free when the result before has
+// left, and nobody waits for that while there are products.
 void GemmBuilder::emitLoads() {
-  forEachTile([&](Value m, Value n) {
+  forEachTile([&](Value, Value m, Value n) {
     kernel.loop(zero, steps, one, [&](Value step) {
-      Value k = kernel.mul(step, kGemmBlockK);
+      Value k = kernel.mul(step, config.blockK);
       kernel.load(kernel.argument(0), {m, k}, aRing);
-      kernel.load(kernel.argument(1), {k, n}, bRing);
+      for (auto [i, ring] : llvm::enumerate(bRings)) {
+        int64_t first = shape.rights.empty() ? 0 : shape.rights[i].first;
+        kernel.load(kernel.argument(1 + i), {k, kernel.add(n, first)}, ring);
+      }
     });
+    if (staged)
+      kernel.load(kernel.argument(getGemmOperandArgument(shape, *staged)),
+                  {m, n}, stagedRing);
   });
 }
 
-void GemmBuilder::emitResult(Value result, Value first, Value m, Value n) {
-  Value row = kernel.add(m, first);
-  if (!staging) {
-    kernel.create<tile::WriteOp>(result, kernel.argument(2),
-                                 ValueRange{row, n});
+void GemmBuilder::emitLeft() {
+  kernel.create<tile::StoreWaitOp>();
+  kernel.release(stagedRing);
+}
+
+void GemmBuilder::emitResult(Value result, Value place, Value row,
+                             Value column) {
+  Value c = kernel.argument(getGemmResultArgument(shape));
+  if (!rounds()) {
+    kernel.create<tile::WriteOp>(result, c, ValueRange{row, column});
+    if (stagedRing)
+      kernel.release(stagedRing);
     return;
   }
-  Value own = kernel.rowSlice(staging, first, ownRows);
   // The result before this one has left.
-  kernel.create<tile::StoreWaitOp>();
-  kernel.create<tile::StoreFragmentOp>(result, own);
-  kernel.create<tile::StoreOp>(own, kernel.argument(2), ValueRange{row, n});
+  if (!stagedRing)
+    kernel.create<tile::StoreWaitOp>();
+  kernel.create<tile::StoreFragmentOp>(result, place);
+  kernel.create<tile::StoreOp>(place, c, ValueRange{row, column});
 }
 
-void GemmBuilder::emitTile(Value first, Value m, Value n) {
-  auto multiply = [&](Value acc) {
-    Value a = kernel.wait(aRing), b = kernel.wait(bRing);
-    return kernel.mma(kernel.rowSlice(a, first, ownRows), b,
-                      /*transposeB=*/false, acc);
+void GemmBuilder::emitTile(Value work, Value first, Value m, Value n) {
+  Value row = kernel.add(m, first);
+  epilogue.read(row, n, staged);
+  auto multiply = [&](ValueRange sums) {
+    Value a = kernel.rowSlice(kernel.wait(aRing), first, ownRows);
+    SmallVector<Value> results;
+    for (auto [i, ring] : llvm::enumerate(bRings))
+      results.push_back(kernel.mma(a, kernel.wait(ring), /*transposeB=*/false,
+                                   sums.empty() ? Value() : sums[i]));
+    return results;
   };
   auto release = [&] {
     kernel.release(aRing);
-    kernel.release(bRing);
+    for (Value ring : bRings)
+      kernel.release(ring);
   };
-  Value pending = multiply({});
-  pending = kernel
-                .loop(one, steps, one, pending,
-                      [&](Value, ValueRange carried) -> SmallVector<Value> {
-                        Value next = multiply(carried.front());
-                        // The multiplication before has read its tiles.
-                        kernel.create<tile::DrainOp>(uint32_t(1));
-                        release();
-                        return {next};
-                      })
-                .front();
-  Value result = kernel.create<tile::AwaitOp>(pending, Value());
+  SmallVector<Value> pending = multiply({});
+  if (stagedRing && rounds())
+    kernel.ifLess(block, work, [&] { emitLeft(); });
+  pending = kernel.loop(one, steps, one, pending,
+                        [&](Value, ValueRange carried) -> SmallVector<Value> {
+                          SmallVector<Value> next = multiply(carried);
+                          // The multiplications before have read their tiles.
+                          kernel.create<tile::DrainOp>(
+                              static_cast<uint32_t>(bRings.size()));
+                          release();
+                          return next;
+                        });
+  SmallVector<Value> sums;
+  for (Value sum : pending)
+    sums.push_back(kernel.create<tile::AwaitOp>(sum, Value()));
   release();
-  emitResult(result, first, m, n);
+  Value place;
+  if (stagedRing)
+    place = kernel.rowSlice(kernel.wait(stagedRing), first, ownRows);
+  else if (staging)
+    place = kernel.rowSlice(staging, first, ownRows);
+  emitResult(epilogue.compute(sums, place), place, row, n);
+}
+
+void GemmBuilder::allocate() {
+  aRing = kernel.ring(config.blockM, config.blockK, shape.operandType,
+                      config.stages);
+  for (int64_t i = 0; i < shape.getProducts(); ++i)
+    bRings.push_back(kernel.ring(config.blockK, config.blockN,
+                                 shape.operandType, config.stages));
+  if (staged)
+    stagedRing = kernel.ring(config.blockM, config.blockN, shape.operandType,
+                             /*stages=*/1);
+  else if (rounds())
+    staging = kernel.create<tile::AllocOp>(Type(tile::SharedType::get(
+        kernel.getContext(), {config.blockM, config.blockN},
+        shape.resultType)));
 }
 
 tile::KernelOp GemmBuilder::build() {
   zero = kernel.index(0);
   one = kernel.index(1);
-  steps = kernel.index(llvm::divideCeil(shape.k, kGemmBlockK));
+  steps = kernel.index(llvm::divideCeil(shape.k, config.blockK));
   columnTiles = llvm::divideCeil(shape.n, config.blockN);
   Value rows = kernel.create<memref::DimOp>(kernel.argument(0), zero);
   rowTiles = kernel.ceilDiv(rows, config.blockM);
   tiles = kernel.mul(rowTiles, columnTiles);
   block = kernel.blockId(tile::Dimension::x);
   blocks = kernel.gridDim(tile::Dimension::x);
-  aRing =
-      kernel.ring(config.blockM, kGemmBlockK, shape.operandType, config.stages);
-  bRing =
-      kernel.ring(kGemmBlockK, config.blockN, shape.operandType, config.stages);
-  if (shape.resultType == shape.operandType)
-    staging = kernel.create<tile::AllocOp>(Type(tile::SharedType::get(
-        kernel.getContext(), {config.blockM, config.blockN},
-        shape.resultType)));
+  allocate();
   // 40 + 2 * 232 registers a thread of each warpgroup: the whole file.
   kernel.producer(/*registers=*/40, [&] { emitLoads(); });
   kernel.consumers(/*count=*/2, /*registers=*/232, [&](Value warpgroup) {
     Value first = kernel.mul(warpgroup, ownRows);
-    forEachTile([&](Value m, Value n) { emitTile(first, m, n); });
-    if (staging)
+    forEachTile(
+        [&](Value work, Value m, Value n) { emitTile(work, first, m, n); });
+    if (stagedRing && rounds())
+      kernel.ifLess(block, tiles, [&] { emitLeft(); });
+    else if (staging)
       kernel.create<tile::StoreWaitOp>();
   });
   return kernel.getKernel();
@@ -157,7 +205,9 @@ tile::KernelOp transmamba::buildGemm(OpBuilder &builder, Location loc,
                                      StringRef name, const GemmShape &shape,
                                      const GemmConfig &config) {
   tile::KernelOp kernel =
-      GemmBuilder(builder, loc, name, shape, config).build();
+      config.isForFewRows()
+          ? buildFewRowsGemm(builder, loc, name, shape, config)
+          : GemmBuilder(builder, loc, name, shape, config).build();
   kernel->setAttr(kTileConfigAttrName,
                   toAttribute(builder.getContext(), config));
   return kernel;

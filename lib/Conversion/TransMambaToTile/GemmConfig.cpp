@@ -13,44 +13,118 @@
 using namespace mlir;
 using namespace transmamba;
 
-/// Bytes of a stage: columns of A, rows of B.
-static int64_t getStageBytes(const GemmConfig &config) {
-  return 2 * kGemmBlockK * (config.blockM + config.blockN);
+// Bulk copies bring 16-bit elements; where they come to is where 16-bit results
+// leave from.
+std::optional<size_t> GemmShape::getStagedOperand() const {
+  for (auto [number, operand] : llvm::enumerate(epilogue.operands))
+    if (operand.kind == GemmOperand::Matrix &&
+        operand.elementType == operandType)
+      return number;
+  return std::nullopt;
 }
 
-/// Bytes of the result on its way to memory. Sums in f32 go there directly.
+/// Bytes of a stage: columns of A, rows of each B.
+static int64_t getStageBytes(const GemmShape &shape, const GemmConfig &config) {
+  return 2 * config.blockK *
+         (config.blockM + shape.getProducts() * config.blockN);
+}
+
+/// Bytes of the result on its way to memory, and of an operand on its way here.
+/// Sums in f32 go there directly.
 static int64_t getStagingBytes(const GemmShape &shape,
                                const GemmConfig &config) {
-  return shape.resultType.isF32() ? 0 : 2 * config.blockM * config.blockN;
+  if (config.isForFewRows() ||
+      (shape.resultType.isF32() && !shape.getStagedOperand()))
+    return 0;
+  return 2 * config.blockM * config.blockN;
 }
 
 static int64_t getMaxStages(const GemmShape &shape, const GemmConfig &config) {
   int64_t free = kUsableSharedBytes - getStagingBytes(shape, config);
-  return std::clamp<int64_t>(free / getStageBytes(config), 0, 8);
+  return std::clamp<int64_t>(free / getStageBytes(shape, config), 0,
+                             config.isForFewRows() ? 16 : 8);
+}
+
+/// Registers of a thread that hold sums and elements of operands, and of A
+/// where it is not read from shared memory: those of this step and of the next.
+static int64_t getRegisters(const GemmShape &shape, const GemmConfig &config) {
+  int64_t ownRows = config.isForFewRows() ? 64 : config.blockM / 2;
+  int64_t numbers = ownRows * config.blockN / 128;
+  int64_t registers = shape.getProducts() * numbers;
+  std::optional<size_t> staged;
+  if (config.isForFewRows())
+    registers += 2 * config.blockK / 4;
+  else
+    staged = shape.getStagedOperand();
+  for (auto [number, operand] : llvm::enumerate(shape.epilogue.operands))
+    switch (operand.kind) {
+    case GemmOperand::Matrix:
+      registers += staged == number ? numbers / 2 : numbers;
+      break;
+    case GemmOperand::Rows:
+      registers += ownRows / 32;
+      break;
+    case GemmOperand::Columns:
+      registers += config.blockN / 4;
+      break;
+    }
+  return registers;
+}
+
+/// What is left is enough for addresses and what an element needs meanwhile.
+static constexpr int64_t kMaxRegisters = 200;
+
+static SmallVector<GemmConfig> keepPossible(const GemmShape &shape,
+                                            ArrayRef<GemmConfig> candidates) {
+  SmallVector<GemmConfig> possible;
+  for (GemmConfig candidate : candidates) {
+    candidate.stages = getMaxStages(shape, candidate);
+    if (candidate.stages >= 2 &&
+        getRegisters(shape, candidate) <= kMaxRegisters)
+      possible.push_back(candidate);
+  }
+  return possible;
 }
 
 SmallVector<GemmConfig> transmamba::getGemmCandidates(const GemmShape &shape) {
-  // 256 x 128 is never faster than 128 x 256.
-  SmallVector<GemmConfig> candidates = {
-      {128, 256}, {128, 192}, {128, 128}, {128, 64}};
-  for (GemmConfig &candidate : candidates)
-    candidate.stages = getMaxStages(shape, candidate);
-  return candidates;
+  // 256 x 128 is never faster than 128 x 256. Several products share what there
+  // is for sums.
+  SmallVector<GemmConfig> candidates;
+  for (int64_t columns : {256, 192, 128, 64})
+    candidates.push_back({128, columns / shape.getProducts() / 16 * 16});
+  return keepPossible(shape, candidates);
 }
 
-// A step of 64 columns takes what the matrix units need (2048 products a cycle)
-// and 15 % more, or what the loads need of both operands, 52 bytes a cycle
-// while all multiprocessors load. A tile ends with the write of its result, 64
-// bytes a cycle. Blocks that have no tile left wait for the others. Within 10 %
-// of what an H200 takes for 2048 to 32768 rows of 1536 columns by 1536 and
-// 4096.
-double transmamba::estimateGemmCycles(const GemmShape &shape,
-                                      const GemmConfig &config, int64_t rows) {
+SmallVector<GemmConfig> transmamba::getFewRowsCandidates(const GemmShape &shape,
+                                                         int64_t rows) {
+  if (rows > kMaxFewRows)
+    return {};
+  SmallVector<GemmConfig> candidates;
+  for (int64_t columns : {16, 32, 64, 128}) {
+    GemmConfig candidate{
+        static_cast<int64_t>(llvm::alignTo(std::max<int64_t>(rows, 1), 16)),
+        columns};
+    candidate.blockK = 128;
+    candidate.group = 1;
+    candidates.push_back(candidate);
+  }
+  return keepPossible(shape, candidates);
+}
+
+// A step takes what the matrix units need (2048 products a cycle) and 15 %
+// more, or what the loads need of all operands, 52 bytes a cycle while all
+// multiprocessors load. A tile ends with the write of its result, 64 bytes a
+// cycle. Blocks that have no tile left wait for the others. Within 10 % of what
+// an H200 takes for 2048 to 32768 rows of 1536 columns by 1536 and 4096.
+static double estimateManyRows(const GemmShape &shape, const GemmConfig &config,
+                               int64_t rows) {
   constexpr double multiprocessors = 132, latency = 200;
   double area = static_cast<double>(config.blockM) * config.blockN;
-  double step = std::max(1.15 * area * kGemmBlockK / 2048,
-                         static_cast<double>(getStageBytes(config)) / 52);
-  double steps = llvm::divideCeil(shape.k, kGemmBlockK);
+  double products = static_cast<double>(shape.getProducts()) * area;
+  double step =
+      std::max(1.15 * products * static_cast<double>(config.blockK) / 2048,
+               static_cast<double>(getStageBytes(shape, config)) / 52);
+  double steps = llvm::divideCeil(shape.k, config.blockK);
   double resultBytes = shape.resultType.getIntOrFloatBitWidth() / 8.0;
   double tile = steps * step + latency + area * resultBytes / 64;
   double tiles = static_cast<double>(llvm::divideCeil(rows, config.blockM)) *
@@ -58,8 +132,32 @@ double transmamba::estimateGemmCycles(const GemmShape &shape,
   return std::ceil(tiles / multiprocessors) * tile;
 }
 
-GemmConfig transmamba::chooseGemmConfig(const GemmShape &shape, int64_t rows) {
-  SmallVector<GemmConfig> candidates = getGemmCandidates(shape);
+// Memory gives 18 bytes a cycle to each multiprocessor while all load, and 40
+// to one while others do not. A step has a latency of its own.
+static double estimateFewRows(const GemmShape &shape,
+                              const GemmConfig &config) {
+  constexpr double multiprocessors = 132, latency = 1000, step = 60;
+  double blocks = llvm::divideCeil(shape.n, config.blockN);
+  double steps = llvm::divideCeil(shape.k, config.blockK);
+  double bytes = steps * static_cast<double>(getStageBytes(shape, config));
+  double rounds = std::ceil(blocks / multiprocessors);
+  return latency + std::max(blocks * bytes / multiprocessors / 18,
+                            rounds * (bytes / 40 + steps * step));
+}
+
+double transmamba::estimateGemmCycles(const GemmShape &shape,
+                                      const GemmConfig &config, int64_t rows) {
+  return config.isForFewRows() ? estimateFewRows(shape, config)
+                               : estimateManyRows(shape, config, rows);
+}
+
+GemmConfig transmamba::chooseGemmConfig(const GemmShape &shape, int64_t rows,
+                                        bool isBound) {
+  SmallVector<GemmConfig> candidates;
+  if (isBound)
+    candidates = getFewRowsCandidates(shape, rows);
+  if (candidates.empty())
+    candidates = getGemmCandidates(shape);
   return *llvm::min_element(candidates,
                             [&](const GemmConfig &a, const GemmConfig &b) {
                               return estimateGemmCycles(shape, a, rows) <
@@ -69,6 +167,11 @@ GemmConfig transmamba::chooseGemmConfig(const GemmShape &shape, int64_t rows) {
 
 DictionaryAttr transmamba::toAttribute(MLIRContext *context,
                                        const GemmConfig &config) {
+  if (config.isForFewRows())
+    return makeDictionary(context, {{"block_m", config.blockM},
+                                    {"block_n", config.blockN},
+                                    {"block_k", config.blockK},
+                                    {"stages", config.stages}});
   return makeDictionary(context, {{"block_m", config.blockM},
                                   {"block_n", config.blockN},
                                   {"stages", config.stages},
@@ -81,18 +184,34 @@ LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
                                          EmitError emitError) {
   if (!attribute)
     return success();
+  const GemmConfig chosen = config;
+  bool few = chosen.isForFewRows();
   if (failed(readDictionary(attribute,
                             {{"block_m", &config.blockM},
                              {"block_n", &config.blockN},
+                             {"block_k", &config.blockK},
                              {"stages", &config.stages},
                              {"group", &config.group}},
                             emitError)))
     return failure();
-  // The sums of a warpgroup are at most 128 registers a thread, and a load has
-  // at most 256 rows.
-  if (config.blockM < 128 || config.blockM > 256 || config.blockM % 128 != 0 ||
-      config.blockN < 16 || config.blockN > 256 || config.blockN % 16 != 0 ||
-      config.blockM * config.blockN > 128 * 256 || config.group < 1)
+  // From one kernel to the other.
+  if (few && !config.isForFewRows()) {
+    const GemmConfig many;
+    if (!attribute.contains("block_k"))
+      config.blockK = many.blockK;
+    if (!attribute.contains("group"))
+      config.group = many.group;
+  }
+  // A load has at most 256 rows. Of few rows all are in one tile, which is
+  // known where the kernel for them was chosen.
+  bool isPossible =
+      config.isForFewRows()
+          ? few && config.blockM >= chosen.blockM && config.blockM % 16 == 0
+          : config.blockM == 128 || config.blockM == 256;
+  if (!isPossible || config.blockN < 16 || config.blockN > 256 ||
+      config.blockN % 16 != 0 || config.blockK < 16 || config.blockK > 256 ||
+      config.blockK % 16 != 0 || config.group < 1 ||
+      getRegisters(shape, config) > kMaxRegisters)
     return emitError() << "'" << kTileConfigAttrName << "': tiles of "
                        << config.blockM << " x " << config.blockN
                        << " in groups of " << config.group

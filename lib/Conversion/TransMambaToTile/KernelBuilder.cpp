@@ -111,6 +111,14 @@ void KernelBuilder::loop(Value lower, Value upper, Value step,
   });
 }
 
+void KernelBuilder::ifLess(Value a, Value b, function_ref<void()> body) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value less = create<arith::CmpIOp>(arith::CmpIPredicate::ult, a, b);
+  auto op = create<scf::IfOp>(less, /*withElse=*/false);
+  builder.setInsertionPointToStart(op.thenBlock());
+  body();
+}
+
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//

@@ -27,6 +27,7 @@ public:
   tile::KernelOp getKernel() { return kernel; }
   Value argument(unsigned number) { return kernel.getArgument(number); }
   mlir::OpBuilder &getBuilder() { return builder; }
+  mlir::Location getLoc() const { return loc; }
   mlir::MLIRContext *getContext() { return builder.getContext(); }
 
   template <typename Op, typename... Args> Op create(Args &&...args) {
@@ -62,6 +63,8 @@ public:
        llvm::function_ref<mlir::SmallVector<Value>(Value, ValueRange)> body);
   void loop(Value lower, Value upper, Value step,
             llvm::function_ref<void(Value)> body);
+
+  void ifLess(Value a, Value b, llvm::function_ref<void()> body);
 
   // Tiles.
   Value ring(int64_t rows, int64_t columns, mlir::Type element, int64_t stages);

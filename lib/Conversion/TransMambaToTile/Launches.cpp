@@ -19,6 +19,8 @@ Launches::Launches(ModuleOp module) : module(module) {
   };
   maxBatch = getBound(TransMambaDialect::kMaxBatchAttr);
   maxSequence = getBound(TransMambaDialect::kMaxSequenceAttr);
+  hasBounds = module->hasAttr(TransMambaDialect::kMaxBatchAttr) &&
+              module->hasAttr(TransMambaDialect::kMaxSequenceAttr);
 }
 
 StringAttr Launches::insert(tile::KernelOp kernel) {

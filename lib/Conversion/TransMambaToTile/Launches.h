@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "transmamba/Conversion/TransMambaToTile/Config.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace transmamba {
@@ -24,8 +25,11 @@ public:
   /// Puts a kernel into the module, unless there is one like it.
   mlir::StringAttr insert(tile::KernelOp kernel);
 
-  /// Of the model's entry points, at most.
+  /// Of the model's entry points, at most, where the module says it.
   int64_t maxBatch = 1, maxSequence = 1;
+  bool hasBounds = false;
+  /// Operations that went with another one.
+  llvm::DenseSet<mlir::Operation *> erased;
   /// Operations that became launches, different kernels.
   int64_t numLaunches = 0, numKernels = 0;
 

@@ -51,6 +51,8 @@ void ConvertTransMambaToTile::runOnOperation() {
         ops.push_back(op);
     });
   for (Operation *op : ops) {
+    if (launches.erased.contains(op))
+      continue;
     LogicalResult converted = success();
     if (auto matmul = dyn_cast<linalg::MatmulOp>(op)) {
       converted = convertGemm(matmul, launches);

@@ -9,7 +9,9 @@
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
+#include <functional>
 #include <optional>
 
 namespace transmamba {
@@ -22,39 +24,81 @@ inline constexpr llvm::StringLiteral kTileConfigAttrName = "tile.config";
 // Matrix multiplication
 //===----------------------------------------------------------------------===//
 
-/// C[M, N] = A[M, K] B[K, N], row after row.
+/// What an element of a result depends on besides the sums: a number of its own
+/// (a tensor of M x N), one of its row (M x 1) or one of its column (1 x N).
+struct GemmOperand {
+  enum Kind { Matrix, Rows, Columns } kind;
+  /// f32 or a 16-bit float.
+  mlir::Type elementType;
+};
+
+/// What follows a product, element by element, before the result is rounded.
+struct GemmEpilogue {
+  llvm::SmallVector<GemmOperand> operands;
+  /// An element of the result from the sums of all products and the elements of
+  /// all operands, in f32; null where it is the sum itself.
+  std::function<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                            mlir::ValueRange)>
+      compute;
+};
+
+/// The `n` columns from `first` on of a tensor of `columns`.
+struct GemmColumns {
+  int64_t columns, first;
+};
+
+/// C[M, N] = epilogue(A[M, K] B[K, N]), row after row, or of the products of A
+/// with several B.
 struct GemmShape {
   /// May be dynamic.
   int64_t m;
   int64_t n, k;
   /// Of A and B; C has this type or f32.
   mlir::Type operandType, resultType;
+  GemmEpilogue epilogue = {};
+  /// Where each B lies; none means one tensor of `n` columns.
+  llvm::SmallVector<GemmColumns> rights = {};
+
+  int64_t getProducts() const {
+    return rights.empty() ? 1 : static_cast<int64_t>(rights.size());
+  }
+  /// The operand that comes by bulk copy to where the result leaves from.
+  std::optional<size_t> getStagedOperand() const;
 };
 
-/// A block computes tiles of `blockM` x `blockN`, 64 columns of A and rows of B
-/// at a time, of which `stages` are on their way. Two warpgroups share the
-/// rows.
+/// A block computes tiles of `blockM` x `blockN`, `blockK` columns of A and rows
+/// of B at a time, of which `stages` are on their way. Two warpgroups share the
+/// rows. Of fewer than 128 rows there is one tile down and one warpgroup: the
+/// kernel for few rows.
 struct GemmConfig {
   int64_t blockM = 128, blockN = 128, stages = 4;
   /// Tiles that follow one another share columns of B for `group` tiles of
   /// rows, so that both operands stay in the second-level cache.
   int64_t group = 8;
+  int64_t blockK = 64;
+
+  bool isForFewRows() const { return blockM < 128; }
 };
 
-/// Columns of A and rows of B that are multiplied at once.
-inline constexpr int64_t kGemmBlockK = 64;
 /// Shared memory of a block, less what barriers take.
 inline constexpr int64_t kUsableSharedBytes = 226 * 1024;
+/// Rows that the kernel for few rows can have.
+inline constexpr int64_t kMaxFewRows = 64;
 
 /// What `chooseGemmConfig` chooses from.
 llvm::SmallVector<GemmConfig> getGemmCandidates(const GemmShape &shape);
+/// Those for at most `rows` rows; none where that are too many.
+llvm::SmallVector<GemmConfig> getFewRowsCandidates(const GemmShape &shape,
+                                                   int64_t rows);
 
 /// Clock cycles that a device of 132 multiprocessors needs, about.
 double estimateGemmCycles(const GemmShape &shape, const GemmConfig &config,
                           int64_t rows);
 
-/// The fastest candidate for that many rows.
-GemmConfig chooseGemmConfig(const GemmShape &shape, int64_t rows);
+/// The fastest candidate for that many rows. Where `isBound` there are never
+/// more, which the kernel for few rows needs.
+GemmConfig chooseGemmConfig(const GemmShape &shape, int64_t rows,
+                            bool isBound = false);
 
 //===----------------------------------------------------------------------===//
 // Attention

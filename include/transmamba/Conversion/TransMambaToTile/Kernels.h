@@ -12,8 +12,9 @@
 
 namespace transmamba {
 
-/// `@name(%a, %b, %c)`, for a grid of any number of blocks: they share out the
-/// tiles of the result among them.
+/// `@name(%a, %b..., %operands..., %c)`, for a grid of any number of blocks: they
+/// share out the tiles of the result among them. A configuration for few rows
+/// means at most `blockM` rows, and a block for each `blockN` columns.
 tile::KernelOp buildGemm(mlir::OpBuilder &builder, mlir::Location loc,
                          llvm::StringRef name, const GemmShape &shape,
                          const GemmConfig &config);

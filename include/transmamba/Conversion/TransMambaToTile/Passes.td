@@ -15,8 +15,12 @@ def ConvertTransMambaToTile
   let description = [{
     Of 16-bit floats, on tensors:
 
-    * `linalg.matmul` that starts from zero, with sums in f32. Where all that reads
-      it rounds it to the type of the operands, the kernel rounds;
+    * `linalg.matmul` with sums in f32 that start from zero or from a vector of
+      columns, and the elementwise operations that follow: activations,
+      arithmetic with matrices, with numbers of rows or columns and with constants,
+      and roundings, up to the last value that alone is read by others. Two products
+      of one left operand may meet in one kernel, and both may be columns of one
+      product. Roundings on the way are left out;
     * causal `transmamba.attention` without a window, of heads of 32, 64, 96 or 128.
       Queries, keys and values may be columns of one tensor;
     * `transmamba.ssd_scan` of several tokens from the start of a sequence, with

@@ -57,7 +57,8 @@ TEST_F(ConfigTest, StagesFillSharedMemory) {
   for (bool sums : {false, true}) {
     GemmShape product = shape(2048, 2048, sums);
     for (const GemmConfig &candidate : getGemmCandidates(product)) {
-      int64_t stage = 2 * kGemmBlockK * (candidate.blockM + candidate.blockN);
+      int64_t stage =
+          2 * candidate.blockK * (candidate.blockM + candidate.blockN);
       int64_t staging = sums ? 0 : 2 * candidate.blockM * candidate.blockN;
       EXPECT_GE(candidate.stages, 3);
       EXPECT_LE(candidate.stages * stage + staging, kUsableSharedBytes);

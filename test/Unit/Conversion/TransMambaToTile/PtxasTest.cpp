@@ -11,7 +11,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Tile/IR/TileDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -73,10 +75,59 @@ TEST_F(PtxasTest, Gemm) {
   size_t count = 0;
   for (Type result : {bf16(), Type(builder.getF32Type())}) {
     GemmShape shape{ShapedType::kDynamic, 2048, 2048, bf16(), result};
-    for (const GemmConfig &config : getGemmCandidates(shape))
+    SmallVector<GemmConfig> candidates = getGemmCandidates(shape);
+    llvm::append_range(candidates, getFewRowsCandidates(shape, 16));
+    llvm::append_range(candidates, getFewRowsCandidates(shape, kMaxFewRows));
+    for (const GemmConfig &config : candidates)
       buildGemm(builder, module->getLoc(), "gemm" + std::to_string(count++),
                 shape, config);
   }
+  check(count);
+}
+
+/// Every kind of operand, alone and with the others: what counts is how much is
+/// in registers.
+TEST_F(PtxasTest, GemmEpilogue) {
+  OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
+  size_t count = 0;
+  using Kinds = SmallVector<GemmOperand::Kind>;
+  constexpr auto matrix = GemmOperand::Matrix, rows = GemmOperand::Rows,
+                 columns = GemmOperand::Columns;
+  for (int64_t products : {1, 2})
+    for (const Kinds &kinds :
+         {Kinds{}, Kinds{matrix}, Kinds{columns, rows}, Kinds{matrix, columns},
+          Kinds{matrix, columns, matrix}})
+      for (Type result : {bf16(), Type(builder.getF32Type())}) {
+        // A result of f32 needs no more than one of bf16.
+        if (result.isF32() && kinds.size() > 1)
+          continue;
+        GemmShape shape{ShapedType::kDynamic, 2048, 2048, bf16(), result};
+        for (GemmOperand::Kind kind : kinds)
+          shape.epilogue.operands.push_back(
+              {kind, kind == matrix ? bf16() : builder.getF32Type()});
+        if (products == 2)
+          shape.rights = {{2048, 0}, {2048, 0}};
+        // silu of the first sum times all the rest.
+        shape.epilogue.compute = [](OpBuilder &b, Location loc,
+                                    ValueRange numbers) {
+          Value x = numbers.front();
+          Value one = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(1));
+          Value exp =
+              math::Exp2Op::create(b, loc, arith::NegFOp::create(b, loc, x));
+          x = arith::DivFOp::create(b, loc, x,
+                                    arith::AddFOp::create(b, loc, one, exp),
+                                    arith::FastMathFlags::afn);
+          for (Value number : numbers.drop_front())
+            x = arith::MulFOp::create(b, loc, x, number);
+          return x;
+        };
+        SmallVector<GemmConfig> candidates = getGemmCandidates(shape);
+        ASSERT_FALSE(candidates.empty());
+        llvm::append_range(candidates, getFewRowsCandidates(shape, 16));
+        for (const GemmConfig &config : candidates)
+          buildGemm(builder, module->getLoc(), "gemm" + std::to_string(count++),
+                    shape, config);
+      }
   check(count);
 }
 

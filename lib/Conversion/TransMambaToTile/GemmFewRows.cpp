@@ -1,0 +1,118 @@
+//===- GemmFewRows.cpp - Matrix multiplication of few rows ----------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+//
+// A row or some: what takes time is to read B once. A block has some columns of
+// it and all of K, so a sum is made by one block, always in the same order, and
+// a row does not depend on the others. Nearly all of shared memory is rows of B
+// on their way; the products are hidden behind them. The matrix units multiply
+// 64 rows, of which the tile of A has fewer.
+//
+//===----------------------------------------------------------------------===//
+
+#include "GemmEpilogue.h"
+#include "KernelBuilder.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace transmamba;
+
+namespace {
+class FewRowsBuilder {
+public:
+  FewRowsBuilder(OpBuilder &builder, Location loc, StringRef name,
+                 const GemmShape &shape, const GemmConfig &config)
+      : kernel(builder, loc, name, getGemmArgumentTypes(shape)), shape(shape),
+        config(config), epilogue(kernel, shape, kRows, config.blockN) {}
+
+  tile::KernelOp build();
+
+private:
+  /// What the matrix units multiply.
+  static constexpr int64_t kRows = 64;
+
+  void emitLoads();
+  void emitTile();
+
+  KernelBuilder kernel;
+  const GemmShape &shape;
+  const GemmConfig &config;
+  EpilogueBuilder epilogue;
+  Value zero, one, steps, n;
+  Value aRing;
+  SmallVector<Value> bRings;
+};
+} // namespace
+
+void FewRowsBuilder::emitLoads() {
+  kernel.loop(zero, steps, one, [&](Value step) {
+    Value k = kernel.mul(step, config.blockK);
+    for (auto [i, ring] : llvm::enumerate(bRings)) {
+      int64_t first = shape.rights.empty() ? 0 : shape.rights[i].first;
+      kernel.load(kernel.argument(1 + i), {k, kernel.add(n, first)}, ring);
+    }
+    kernel.load(kernel.argument(0), {zero, k}, aRing);
+  });
+}
+
+void FewRowsBuilder::emitTile() {
+  epilogue.read(zero, n);
+  auto multiply = [&](ValueRange sums) {
+    Value a = kernel.create<tile::LoadFragmentOp>(
+        tile::FragmentType::get(kernel.getContext(), {kRows, config.blockK},
+                                shape.operandType, /*operand=*/true),
+        kernel.wait(aRing), /*transpose=*/false);
+    kernel.release(aRing);
+    SmallVector<Value> results;
+    for (auto [i, ring] : llvm::enumerate(bRings))
+      results.push_back(kernel.mma(a, kernel.wait(ring), /*transposeB=*/false,
+                                   sums.empty() ? Value() : sums[i]));
+    return results;
+  };
+  auto release = [&] {
+    for (Value ring : bRings)
+      kernel.release(ring);
+  };
+  SmallVector<Value> pending = multiply({});
+  pending = kernel.loop(one, steps, one, pending,
+                        [&](Value, ValueRange carried) -> SmallVector<Value> {
+                          SmallVector<Value> next = multiply(carried);
+                          kernel.create<tile::DrainOp>(
+                              static_cast<uint32_t>(bRings.size()));
+                          release();
+                          return next;
+                        });
+  SmallVector<Value> sums;
+  for (Value sum : pending)
+    sums.push_back(kernel.create<tile::AwaitOp>(sum, Value()));
+  release();
+  // There are no rows beyond those of the tile of A.
+  kernel.create<tile::WriteOp>(epilogue.compute(sums),
+                               kernel.argument(getGemmResultArgument(shape)),
+                               ValueRange{zero, n});
+}
+
+tile::KernelOp FewRowsBuilder::build() {
+  zero = kernel.index(0);
+  one = kernel.index(1);
+  steps = kernel.index(llvm::divideCeil(shape.k, config.blockK));
+  n = kernel.mul(kernel.blockId(tile::Dimension::x), config.blockN);
+  aRing = kernel.ring(config.blockM, config.blockK, shape.operandType,
+                      config.stages);
+  for (int64_t i = 0; i < shape.getProducts(); ++i)
+    bRings.push_back(kernel.ring(config.blockK, config.blockN,
+                                 shape.operandType, config.stages));
+  kernel.producer(/*registers=*/40, [&] { emitLoads(); });
+  kernel.consumers(/*count=*/1, /*registers=*/232, [&](Value) { emitTile(); });
+  return kernel.getKernel();
+}
+
+tile::KernelOp transmamba::buildFewRowsGemm(OpBuilder &builder, Location loc,
+                                            StringRef name,
+                                            const GemmShape &shape,
+                                            const GemmConfig &config) {
+  return FewRowsBuilder(builder, loc, name, shape, config).build();
+}
