@@ -5,14 +5,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "Distribution.h"
+#include "ThreadCode.h"
 #include "ThreadMapping.h"
 
-#include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 
@@ -27,11 +26,11 @@ namespace {
 /// so that neighbouring threads stay at neighbouring elements for every p.
 /// Where t does not divide n, the points past the end read the last element
 /// instead and are not stored.
-class GenericDistributor {
+class GenericDistributor : ThreadCode {
 public:
   GenericDistributor(RewriterBase &rewriter, linalg::GenericOp op,
                      const ThreadPosition &thread, ThreadMapping mapping)
-      : b(rewriter), loc(op.getLoc()), op(op), thread(thread),
+      : ThreadCode(rewriter, op.getLoc()), op(op), thread(thread),
         mapping(std::move(mapping)) {}
 
   void run();
@@ -54,6 +53,9 @@ private:
   Iteration movePoint(const Iteration &point, unsigned dim, int64_t offset,
                       Value index);
   void emitPoints(ArrayRef<Iteration> points);
+  void emitVectors(Value linear);
+  void emitVectorBodies(ArrayRef<Value> dims,
+                        ArrayRef<SmallVector<Value>> elements);
   SmallVector<Value> walkSequentialDims(ArrayRef<unsigned> dims,
                                         MutableArrayRef<Iteration> points,
                                         ValueRange accumulators);
@@ -64,22 +66,14 @@ private:
   Value combine(unsigned output, Value left, Value right);
   Value combineLanes(unsigned output, Value value);
 
-  void delinearize(Value linear, ArrayRef<unsigned> dims,
-                   ArrayRef<Value> extents, MutableArrayRef<Value> result);
-  Value getProduct(ArrayRef<Value> factors);
-  SmallVector<Value> getIndices(OpOperand &operand, const Iteration &iteration);
-  Value loadOperand(OpOperand &operand, const Iteration &iteration);
+  /// Stands for the value of an operand that is not looked at.
+  Value getAnything(OpOperand &operand) {
+    return arith::ConstantOp::create(
+        b, loc, b.getZeroAttr(getElementTypeOrSelf(operand.get())));
+  }
   Value loadOutput(OpOperand &output, const Iteration &iteration);
   void storeOutput(OpOperand &output, const Iteration &iteration, Value value);
-  SmallVector<Value> inlineBody(ArrayRef<Value> arguments,
-                                const Iteration &iteration);
 
-  Value constant(int64_t value) {
-    return arith::ConstantIndexOp::create(b, loc, value);
-  }
-
-  RewriterBase &b;
-  Location loc;
   linalg::GenericOp op;
   ThreadPosition thread;
   ThreadMapping mapping;
@@ -104,36 +98,13 @@ void GenericDistributor::run() {
 }
 
 void GenericDistributor::computeSizes() {
-  SmallVector<Range> ranges =
-      cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc);
-  for (auto [dim, range] : llvm::enumerate(ranges)) {
-    sizes.push_back(getValueOrCreateConstantIndexOp(b, loc, range.size));
-    Value tile = constant(mapping.tile[dim]);
+  sizes = getSizes(op);
+  for (auto [dim, size] : llvm::enumerate(sizes)) {
+    int64_t step = mapping.tile[dim];
+    if (mapping.vector > 1 && dim == mapping.parallelDims.back())
+      step = mapping.vector;
     tileCounts.push_back(
-        b.createOrFold<arith::CeilDivUIOp>(loc, sizes.back(), tile));
-  }
-}
-
-Value GenericDistributor::getProduct(ArrayRef<Value> factors) {
-  Value product = constant(1);
-  for (Value factor : factors)
-    product = b.createOrFold<arith::MulIOp>(loc, product, factor);
-  return product;
-}
-
-/// The index of each of `dims` in a linear index whose last dimension is the
-/// fastest.
-void GenericDistributor::delinearize(Value linear, ArrayRef<unsigned> dims,
-                                     ArrayRef<Value> extents,
-                                     MutableArrayRef<Value> result) {
-  for (size_t i = dims.size(); i-- > 0;) {
-    if (i == 0) {
-      result[dims[i]] = linear;
-      return;
-    }
-    Value extent = extents[dims[i]];
-    result[dims[i]] = b.createOrFold<arith::RemUIOp>(loc, linear, extent);
-    linear = b.createOrFold<arith::DivUIOp>(loc, linear, extent);
+        b.createOrFold<arith::CeilDivUIOp>(loc, size, constant(step)));
   }
 }
 
@@ -149,7 +120,61 @@ void GenericDistributor::distributeIndependently() {
   auto loop = scf::ForOp::create(b, loc, thread.id, getProduct(counts),
                                  constant(thread.blockSize));
   b.setInsertionPointToStart(loop.getBody());
-  emitPoints(enumeratePoints(loop.getInductionVar()));
+  if (mapping.vector > 1)
+    emitVectors(loop.getInductionVar());
+  else
+    emitPoints(enumeratePoints(loop.getInductionVar()));
+}
+
+/// A vector of neighbours in each of some adjacent rows. All that they read is
+/// loaded first, so that it is on its way together; what the rows share, once.
+void GenericDistributor::emitVectors(Value linear) {
+  unsigned inner = mapping.parallelDims.back();
+  SmallVector<Value> first(op.getNumLoops());
+  delinearize(linear, mapping.parallelDims, tileCounts, first);
+  first[inner] = mul(first[inner], constant(mapping.vector));
+  unsigned row = inner;
+  for (unsigned dim : mapping.parallelDims)
+    if (mapping.tile[dim] > 1)
+      row = dim;
+  int64_t rows = mapping.tile[row];
+  first[row] = mul(first[row], constant(rows));
+
+  SmallVector<SmallVector<Value>> dims;
+  SmallVector<SmallVector<SmallVector<Value>>> elements; // Row, operand.
+  for (int64_t i = 0; i < rows; ++i) {
+    dims.push_back(moved(first, row, i));
+    elements.emplace_back();
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (op.isDpsInit(&operand) && !op.payloadUsesValueFromOperand(&operand))
+        elements[i].emplace_back(mapping.vector, getAnything(operand));
+      else if (i > 0 &&
+               !op.getMatchingIndexingMap(&operand).isFunctionOfDim(row))
+        elements[i].push_back(elements[0][operand.getOperandNumber()]);
+      else
+        elements[i].push_back(
+            loadVector(operand, dims[i], inner, mapping.vector));
+    }
+  }
+  for (auto [rowDims, rowElements] : llvm::zip(dims, elements))
+    emitVectorBodies(rowDims, rowElements);
+}
+
+/// The bodies of one vector: `elements` are by operand. Stores what they yield.
+void GenericDistributor::emitVectorBodies(
+    ArrayRef<Value> dims, ArrayRef<SmallVector<Value>> elements) {
+  unsigned inner = mapping.parallelDims.back();
+  SmallVector<SmallVector<Value>> results(op.getNumDpsInits());
+  for (int64_t i = 0; i < mapping.vector; ++i) {
+    SmallVector<Value> arguments;
+    for (const SmallVector<Value> &operand : elements)
+      arguments.push_back(operand[i]);
+    for (auto [index, value] :
+         llvm::enumerate(inlineBody(op, arguments, moved(dims, inner, i))))
+      results[index].push_back(value);
+  }
+  for (auto [output, values] : llvm::zip(op.getDpsInitsMutable(), results))
+    storeVector(output, dims, values);
 }
 
 /// All points of the tile with this linear index.
@@ -244,7 +269,7 @@ SmallVector<Value> GenericDistributor::emitBodies(ArrayRef<Iteration> points,
       key.push_back(map.isFunctionOfDim(dim) ? offset : 0);
     Value &value = cache[{&operand, b.getI64ArrayAttr(key)}];
     if (!value)
-      value = loadOperand(operand, point);
+      value = ThreadCode::load(operand, point.dims);
     return value;
   };
 
@@ -260,7 +285,7 @@ SmallVector<Value> GenericDistributor::emitBodies(ArrayRef<Iteration> points,
       else
         arguments.push_back(loadOutput(output, point));
     }
-    SmallVector<Value> results = inlineBody(arguments, point);
+    SmallVector<Value> results = inlineBody(op, arguments, point.dims);
     for (auto [result, output] : llvm::zip(results, op.getDpsInitsMutable())) {
       if (llvm::is_contained(accumulated, &output))
         next.push_back(result);
@@ -316,7 +341,7 @@ void GenericDistributor::distributeCooperatively() {
   auto guard = scf::IfOp::create(b, loc, stores, /*withElseRegion=*/false);
   b.setInsertionPointToStart(guard.thenBlock());
   for (auto [index, output] : llvm::enumerate(op.getDpsInitsMutable())) {
-    Value before = loadOperand(output, iteration);
+    Value before = load(output, iteration.dims);
     storeOutput(output, iteration, combine(index, before, totals[index]));
   }
 }
@@ -339,9 +364,9 @@ SmallVector<Value> GenericDistributor::reduceOverLane(Iteration &iteration,
               iteration.dims);
   SmallVector<Value> arguments;
   for (OpOperand *input : op.getDpsInputOperands())
-    arguments.push_back(loadOperand(*input, iteration));
+    arguments.push_back(load(*input, iteration.dims));
   llvm::append_range(arguments, loop.getRegionIterArgs());
-  scf::YieldOp::create(b, loc, inlineBody(arguments, iteration));
+  scf::YieldOp::create(b, loc, inlineBody(op, arguments, iteration.dims));
   return llvm::to_vector_of<Value>(loop.getResults());
 }
 
@@ -364,42 +389,23 @@ Value GenericDistributor::combineLanes(unsigned output, Value value) {
 }
 
 //===----------------------------------------------------------------------===//
-// Elements and bodies
+// Outputs
 //===----------------------------------------------------------------------===//
-
-SmallVector<Value> GenericDistributor::getIndices(OpOperand &operand,
-                                                  const Iteration &iteration) {
-  AffineMap map = op.getMatchingIndexingMap(&operand);
-  SmallVector<Value> indices;
-  for (AffineExpr result : map.getResults())
-    indices.push_back(affine::expandAffineExpr(b, loc, result, iteration.dims,
-                                               /*symbolValues=*/{}));
-  return indices;
-}
-
-Value GenericDistributor::loadOperand(OpOperand &operand,
-                                      const Iteration &iteration) {
-  if (!isa<MemRefType>(operand.get().getType()))
-    return operand.get();
-  return memref::LoadOp::create(b, loc, operand.get(),
-                                getIndices(operand, iteration));
-}
 
 /// The old value of an output; any value where the body does not look at it,
 /// for the memory may hold nothing yet, or where the point is past the end, for
 /// the element there belongs to another thread.
 Value GenericDistributor::loadOutput(OpOperand &output,
                                      const Iteration &iteration) {
-  Value anything = arith::ConstantOp::create(
-      b, loc, b.getZeroAttr(getElementTypeOrSelf(output.get())));
+  Value anything = getAnything(output);
   if (!op.payloadUsesValueFromOperand(&output))
     return anything;
   if (!iteration.isInside)
-    return loadOperand(output, iteration);
+    return load(output, iteration.dims);
   auto guard = scf::IfOp::create(
       b, loc, iteration.isInside,
       [&](OpBuilder &, Location) {
-        scf::YieldOp::create(b, loc, loadOperand(output, iteration));
+        scf::YieldOp::create(b, loc, load(output, iteration.dims));
       },
       [&](OpBuilder &, Location) { scf::YieldOp::create(b, loc, anything); });
   return guard.getResult(0);
@@ -413,29 +419,7 @@ void GenericDistributor::storeOutput(OpOperand &output,
                                     /*withElseRegion=*/false);
     b.setInsertionPointToStart(inside.thenBlock());
   }
-  memref::StoreOp::create(b, loc, value, output.get(),
-                          getIndices(output, iteration));
-}
-
-/// A copy of the op's body; returns what it yields.
-SmallVector<Value> GenericDistributor::inlineBody(ArrayRef<Value> arguments,
-                                                  const Iteration &iteration) {
-  IRMapping map;
-  map.map(op.getBody()->getArguments(), arguments);
-  SmallVector<linalg::IndexOp> indices;
-  for (Operation &bodyOp : op.getBody()->without_terminator())
-    b.clone(bodyOp, map)->walk([&](linalg::IndexOp index) {
-      indices.push_back(index);
-    });
-  SmallVector<Value> results = llvm::map_to_vector(
-      op.getBody()->getTerminator()->getOperands(),
-      [&](Value value) { return map.lookupOrDefault(value); });
-  for (linalg::IndexOp index : indices) {
-    Value dim = iteration.dims[index.getDim()];
-    std::replace(results.begin(), results.end(), Value(index), dim);
-    b.replaceOp(index, dim);
-  }
-  return results;
+  store(output, iteration.dims, value);
 }
 
 /// The dynamic size that `mapping` cuts into register tiles, if there is one.

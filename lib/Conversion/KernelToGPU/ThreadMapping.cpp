@@ -6,6 +6,8 @@
 
 #include "ThreadMapping.h"
 
+#include "VectorAccess.h"
+
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/STLExtras.h"
@@ -212,6 +214,34 @@ static bool isPlainReduction(linalg::GenericOp op,
          });
 }
 
+/// Vectors of neighbours where they leave no thread of the block idle, and
+/// several rows of them where an operand is the same for all rows.
+static void chooseVectors(linalg::GenericOp op, ArrayRef<int64_t> sizes,
+                          int64_t outputs, int64_t blockSize,
+                          ThreadMapping &mapping) {
+  constexpr int64_t kMaxRows = 8;
+  unsigned inner = mapping.parallelDims.back();
+  int64_t width = getVectorWidth(op, inner, sizes[inner]);
+  while (width > 1 && outputs / width < blockSize)
+    width /= 2;
+  mapping.vector = width;
+  size_t rank = mapping.parallelDims.size();
+  if (width == 1 || rank < 2)
+    return;
+  unsigned row = mapping.parallelDims[rank - 2];
+  bool isShared = llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *in) {
+    AffineMap map = op.getMatchingIndexingMap(in);
+    return map.isFunctionOfDim(inner) && !map.isFunctionOfDim(row);
+  });
+  if (!isShared || ShapedType::isDynamic(sizes[row]))
+    return;
+  int64_t rows = kMaxRows;
+  while (rows > 1 &&
+         (sizes[row] % rows != 0 || outputs / (width * rows) < blockSize))
+    rows /= 2;
+  mapping.tile[row] = rows;
+}
+
 ThreadMapping planThreadMapping(linalg::GenericOp op, int64_t blockSize,
                                 DynamicSizes dynamicSizes) {
   ThreadMapping mapping;
@@ -237,6 +267,8 @@ ThreadMapping planThreadMapping(linalg::GenericOp op, int64_t blockSize,
     mapping.lanes = chooseLanes(op, outputs, blockSize, mapping);
   if (mapping.lanes == 1)
     mapping.combiners.clear();
+  if (mapping.sequentialDims.empty() && !mapping.parallelDims.empty())
+    chooseVectors(op, sizes, outputs, blockSize, mapping);
   return mapping;
 }
 
@@ -253,7 +285,7 @@ Attribute getOwnershipKey(OpOperand &operand, const ThreadMapping &mapping) {
   // The loop dimensions of two ops are numbered differently; their places in
   // the order of the threads are comparable.
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
-  SmallVector<int64_t> key = {mapping.lanes};
+  SmallVector<int64_t> key = {mapping.lanes, mapping.vector};
   for (unsigned dim : mapping.parallelDims) {
     if (ShapedType::isDynamic(sizes[dim]))
       return {};
@@ -274,8 +306,8 @@ int64_t getUsefulThreads(linalg::GenericOp op, int64_t maxBlockSize) {
   int64_t outputs = getCount(mapping.parallelDims, op.getStaticLoopRanges());
   if (ShapedType::isDynamic(outputs))
     return maxBlockSize;
-  return std::min(maxBlockSize,
-                  outputs * mapping.lanes / mapping.getNumPoints());
+  return std::min(maxBlockSize, outputs * mapping.lanes /
+                                    (mapping.getNumPoints() * mapping.vector));
 }
 
 } // namespace transmamba

@@ -30,9 +30,14 @@ struct ThreadMapping {
   llvm::SmallVector<unsigned> sequentialDims;
 
   /// For each loop dimension: how many of its iterations one thread holds in
-  /// registers at once. 1 but for register-blocked contractions. Divides a
-  /// static size; a dynamic one may leave the last tiles ragged.
+  /// registers at once. 1 but for register-blocked contractions, and for
+  /// vectors that share an operand. Divides a static size; a dynamic one may
+  /// leave the last tiles ragged.
   llvm::SmallVector<int64_t> tile;
+
+  /// Neighbours along the last parallel dimension that one thread moves as a
+  /// vector. Divides its size, which is static where this is not 1.
+  int64_t vector = 1;
 
   /// Adjacent threads that share one parallel iteration and split its
   /// reduction: a power of two up to a warp.
@@ -48,7 +53,8 @@ struct ThreadMapping {
   /// while the sequential dimensions are walked.
   bool isAccumulated(mlir::AffineMap outputMap) const;
 
-  /// Product of the tile sizes: outputs of one thread in one step.
+  /// Product of the tile sizes: outputs (or vectors of them) of one thread in
+  /// one step.
   int64_t getNumPoints() const;
 };
 

@@ -274,9 +274,9 @@ func::FuncOp KernelBuilder::build() {
       return failure();
     return OpFoldResult(*result);
   };
-  AffineExpr a, b, c;
-  bindSymbols(builder.getContext(), a, b, c);
-  OpFoldResult rest = entry->getArgument(0);
+  // Unsigned: the point is not negative, and a signed division of index
+  // arithmetic would ask.
+  Value rest = entry->getArgument(0);
   SmallVector<OpFoldResult> points(counts.size());
   for (int64_t dim = counts.size() - 1; dim >= 0; --dim) {
     if (dim == 0) {
@@ -286,11 +286,12 @@ func::FuncOp KernelBuilder::build() {
     FailureOr<OpFoldResult> count = toKernel(counts[dim]);
     if (failed(count))
       return fail();
-    points[dim] = affine::makeComposedFoldedAffineApply(builder, loc, a % b,
-                                                        {rest, *count});
-    rest = affine::makeComposedFoldedAffineApply(builder, loc, a.floorDiv(b),
-                                                 {rest, *count});
+    Value size = getValueOrCreateConstantIndexOp(builder, loc, *count);
+    points[dim] = builder.createOrFold<arith::RemUIOp>(loc, rest, size);
+    rest = builder.createOrFold<arith::DivUIOp>(loc, rest, size);
   }
+  AffineExpr a, b, c;
+  bindSymbols(builder.getContext(), a, b, c);
   for (auto [iv, point, lower, step] :
        llvm::zip(loop.getInductionVars(), points, loop.getMixedLowerBound(),
                  loop.getMixedStep())) {

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "transmamba/Conversion/TransMambaToLinalg/TransMambaToLinalg.h"
 
@@ -42,6 +43,21 @@ static bool mayFuse(OpOperand *operand) {
   return !isBroadcast || !isCostly(producer);
 }
 
+/// outs(%producer), whose elements the body does not look at
+///   -> outs(%empty), the tensor that the producer writes to.
+/// Else this use keeps the producer as it is.
+static void dropUnusedOutputs(linalg::LinalgOp op) {
+  for (OpOperand &output : op.getDpsInitsMutable()) {
+    if (op.payloadUsesValueFromOperand(&output))
+      continue;
+    Value origin = output.get();
+    while (auto producer = origin.getDefiningOp<linalg::LinalgOp>())
+      origin = producer.getTiedOpOperand(cast<OpResult>(origin))->get();
+    if (origin.getDefiningOp<tensor::EmptyOp>())
+      output.set(origin);
+  }
+}
+
 namespace {
 struct FuseElementwise
     : transmamba::impl::FuseElementwiseBase<FuseElementwise> {
@@ -54,8 +70,10 @@ struct FuseElementwise
     getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (isa<scf::ForallOp>(op))
         return WalkResult::skip();
-      if (isa<linalg::LinalgOp>(op))
+      if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+        dropUnusedOutputs(linalgOp);
         ops.push_back(op);
+      }
       return WalkResult::advance();
     });
     GreedyRewriteConfig config;

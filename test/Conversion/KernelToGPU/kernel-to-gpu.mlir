@@ -2,7 +2,8 @@
 // RUN: FileCheck %s --input-file=%t.mlir
 // RUN: FileCheck %s --input-file=%t.mlir --check-prefix=FMA
 
-// Pointwise: consecutive threads, consecutive elements.
+// Pointwise: consecutive threads, consecutive vectors of 16 bytes. Rows of 48
+// and a buffer of its own alignment make them aligned.
 // CHECK-LABEL: gpu.func @pointwise(
 // CHECK-SAME:    %[[P:.*]]: memref<f32> {llvm.noalias}, %[[N:.*]]: index) kernel
 // CHECK-SAME:    known_block_size = array<i32: 256, 1, 1>
@@ -12,11 +13,16 @@
 // CHECK-DAG:     %[[V:.*]] = memref.reinterpret_cast %[[P]]
 // CHECK:         %[[TOTAL:.*]] = arith.muli
 // CHECK:         scf.for %[[I:.*]] = %[[TID]] to %[[TOTAL]] step %[[STEP]]
-// CHECK-DAG:       %[[COLUMN:.*]] = arith.remui %[[I]]
-// CHECK-DAG:       %[[ROW:.*]] = arith.divui %[[I]]
-// CHECK:           %[[X:.*]] = memref.load %[[V]][%[[ROW]], %[[COLUMN]]]
-// CHECK:           %[[INDEX:.*]] = arith.index_cast %[[COLUMN]]
-// CHECK:           memref.store %{{.*}}, %[[V]][%[[ROW]], %[[COLUMN]]]
+// CHECK-DAG:       %[[VECTOR:.*]] = arith.remui %[[I]], %[[VECTORS:.*]] : index
+// CHECK-DAG:       %[[ROW:.*]] = arith.divui %[[I]], %[[VECTORS]]
+// CHECK-DAG:       %[[COLUMN:.*]] = arith.muli %[[VECTOR]], %c4
+// CHECK:           %[[X:.*]] = vector.load %[[V]][%[[ROW]], %[[COLUMN]]] {alignment = 16 : i64} : memref<?x48xf32>, vector<4xf32>
+// CHECK:           %[[E:.*]]:4 = vector.to_elements %[[X]]
+// CHECK:           arith.index_cast %[[COLUMN]]
+// CHECK:           %[[NEXT:.*]] = arith.addi %[[COLUMN]], %c1
+// CHECK:           arith.index_cast %[[NEXT]]
+// CHECK:           vector.from_elements
+// CHECK:           vector.store %{{.*}}, %[[V]][%[[ROW]], %[[COLUMN]]] {alignment = 16 : i64}
 // CHECK-NOT:     gpu.barrier
 // CHECK:         gpu.return
 func.func private @pointwise(%x: index, %y: index, %z: index, %p: memref<f32> {llvm.noalias}, %n: index)
@@ -29,6 +35,69 @@ func.func private @pointwise(%x: index, %y: index, %z: index, %p: memref<f32> {l
     %w = arith.index_cast %j : index to i32
     %f = arith.sitofp %w : i32 to f32
     %r = arith.addf %a, %f : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// Nothing is known of where a row of n elements starts: one at a time.
+// CHECK-LABEL: gpu.func @unaligned
+// CHECK-NOT:     vector.
+// CHECK:         memref.load
+// CHECK-NOT:     vector.
+// CHECK:         gpu.return
+func.func private @unaligned(%x: index, %y: index, %z: index, %p: memref<f32>, %n: index) attributes {transmamba.kernel} {
+  %v = memref.reinterpret_cast %p to offset: [0], sizes: [%n, 48], strides: [%n, 1] : memref<f32> to memref<?x48xf32, strided<[?, 1]>>
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} outs(%v : memref<?x48xf32, strided<[?, 1]>>) {
+  ^bb0(%a: f32):
+    %r = arith.addf %a, %a : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// Columns from 4 on of rows of 48 are aligned to 8 bytes. What is as wide in
+// f32 takes two accesses; the scale of a row is loaded once.
+// CHECK-LABEL: gpu.func @mixed
+// CHECK-DAG:     vector.load %{{.*}} {alignment = 8 : i64} : memref<?x40xbf16, strided<[48, 1], offset: 4>>, vector<4xbf16>
+// CHECK-DAG:     memref.load %{{.*}} : memref<?xf32>
+// CHECK:         vector.store %{{.*}} {alignment = 16 : i64} : memref<?x40xf32>, vector<4xf32>
+func.func private @mixed(%x: index, %y: index, %z: index, %p: memref<bf16>, %s: memref<f32>, %o: memref<f32>, %n: index)
+    attributes {transmamba.kernel} {
+  %whole = memref.reinterpret_cast %p to offset: [0], sizes: [%n, 48], strides: [48, 1] : memref<bf16> to memref<?x48xbf16>
+  %v = memref.subview %whole[0, 4] [%n, 40] [1, 1] : memref<?x48xbf16> to memref<?x40xbf16, strided<[48, 1], offset: 4>>
+  %scale = memref.reinterpret_cast %s to offset: [0], sizes: [%n], strides: [1] : memref<f32> to memref<?xf32>
+  %out = memref.reinterpret_cast %o to offset: [0], sizes: [%n, 40], strides: [40, 1] : memref<f32> to memref<?x40xf32>
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]} ins(%v, %scale : memref<?x40xbf16, strided<[48, 1], offset: 4>>, memref<?xf32>)
+      outs(%out : memref<?x40xf32>) {
+  ^bb0(%a: bf16, %w: f32, %b: f32):
+    %f = arith.extf %a : bf16 to f32
+    %r = arith.mulf %f, %w : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// Several rows of a vector share the weights that they are multiplied with.
+// CHECK-LABEL: gpu.func @shared_weights
+// CHECK-COUNT-5: vector.load
+// CHECK-NOT:     vector.load
+// CHECK-COUNT-4: vector.store
+// CHECK-NOT:     vector.store
+func.func private @shared_weights(%x: index, %y: index, %z: index, %p: memref<f32>, %w: memref<f32>) attributes {transmamba.kernel} {
+  %v = memref.reinterpret_cast %p to offset: [0], sizes: [64, 64], strides: [64, 1] : memref<f32> to memref<64x64xf32>
+  %weights = memref.reinterpret_cast %w to offset: [0], sizes: [64], strides: [1] : memref<f32> to memref<64xf32>
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%weights : memref<64xf32>) outs(%v : memref<64x64xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %r = arith.mulf %a, %b : f32
     linalg.yield %r : f32
   }
   return

@@ -24,12 +24,12 @@ func.func private @static(%x: index, %y: index, %z: index) attributes {transmamb
 // CHECK-DAG:     %[[A:.*]] = memref.view %[[BYTES]][%c0][]
 // CHECK-DAG:     %[[B:.*]] = memref.view %[[BYTES]][%c20480][]
 // CHECK-DAG:     %[[C:.*]] = memref.view %[[BYTES]][%c0][]
-// CHECK:         memref.store %{{.*}}, %[[A]]
+// CHECK:         vector.store %{{.*}}, %[[A]]
 // CHECK:         gpu.barrier
-// CHECK:         memref.store %{{.*}}, %[[B]]
+// CHECK:         vector.store %{{.*}}, %[[B]]
 // CHECK:         %[[CV:.*]] = memref.subview %[[C]]
 // CHECK:         gpu.barrier
-// CHECK:         memref.store %{{.*}}, %[[CV]]
+// CHECK:         vector.store %{{.*}}, %[[CV]]
 func.func private @reused(%x: index, %y: index, %z: index) attributes {transmamba.kernel} {
   %one = arith.constant 1.0 : f32
   %a = memref.alloca() : memref<5120xf32>

@@ -45,8 +45,8 @@ func.func @entry(%x: memref<?x64xf32>) -> memref<?x64xf32> attributes {transmamb
 // CHECK:         %[[GRID:.+]] = affine.apply #[[PRODUCT]]()
 // CHECK:         transmamba.dispatch @{{.+}} grid(%[[GRID]], %[[ONE:.+]], %[[ONE]])
 // CHECK:       func.func private @{{.+}}(%[[POINT:[a-z0-9]+]]: index,
-// CHECK-DAG:     arith.remsi %[[POINT]], %{{.+}} : index
-// CHECK-DAG:     arith.divsi
+// CHECK-DAG:     arith.remui %[[POINT]], %{{.+}} : index
+// CHECK-DAG:     arith.divui
 func.func @grid(%x: memref<?x6xf32>) attributes {transmamba.entry} {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : f32

@@ -10,8 +10,8 @@
 // who touched it since the last barrier.
 //
 // Reported: races within a block and between blocks, accesses outside of a
-// buffer or of a view, reads of memory that nobody wrote, barriers and shuffles
-// that not all threads reach.
+// buffer or of a view, vectors that are not aligned, reads of memory that
+// nobody wrote, barriers and shuffles that not all threads reach.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +21,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <array>
 #include <cstring>
@@ -81,6 +82,8 @@ struct RuntimeValue {
   int64_t integer = 0;
   double real = 0;
   std::shared_ptr<View> view;
+  /// Of a vector.
+  std::shared_ptr<std::vector<RuntimeValue>> elements;
 };
 
 using KernelArgument = std::variant<Memory *, int64_t>;
@@ -133,9 +136,15 @@ private:
   bool runFloatOp(mlir::Operation &op);
   bool runConversion(mlir::Operation &op);
   bool runViewOp(mlir::Operation &op);
+  bool runVectorOp(mlir::Operation &op);
   void runReinterpretCast(mlir::memref::ReinterpretCastOp op);
-  void runLoad(mlir::memref::LoadOp op);
-  void runStore(mlir::memref::StoreOp op);
+  RuntimeValue readElement(mlir::Operation *op, mlir::Type type,
+                           const View &view, llvm::ArrayRef<int64_t> indices);
+  void writeElement(mlir::Operation *op, mlir::Type type, const View &view,
+                    llvm::ArrayRef<int64_t> indices, const RuntimeValue &value);
+  void checkAlignment(mlir::Operation *op, const View &view,
+                      llvm::ArrayRef<int64_t> indices, int64_t width,
+                      int64_t alignment);
   void yieldTo(mlir::Operation *terminator, mlir::ValueRange targets);
 
   RuntimeValue &value(mlir::Value v) {
@@ -146,6 +155,7 @@ private:
   void setInteger(mlir::Value v, int64_t x);
   void setReal(mlir::Value v, double x);
   void setView(mlir::Value v, View view);
+  void setVector(mlir::Value v, mlir::DenseElementsAttr constants);
 
   mlir::gpu::GPUFuncOp kernel;
   /// The place of every SSA value in Thread::values.

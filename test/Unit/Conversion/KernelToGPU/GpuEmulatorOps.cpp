@@ -79,6 +79,19 @@ void GpuEmulator::setView(Value v, View view) {
   value(v).view = std::make_shared<View>(std::move(view));
 }
 
+void GpuEmulator::setVector(Value v, DenseElementsAttr constants) {
+  auto elements = std::make_shared<std::vector<RuntimeValue>>();
+  for (Attribute constant : constants.getValues<Attribute>()) {
+    RuntimeValue element;
+    if (auto number = dyn_cast<IntegerAttr>(constant))
+      element.integer = number.getValue().getSExtValue();
+    else
+      element.real = cast<FloatAttr>(constant).getValueAsDouble();
+    elements->push_back(element);
+  }
+  value(v).elements = elements;
+}
+
 SmallVector<int64_t> GpuEmulator::integers(ValueRange values) {
   return llvm::map_to_vector(values, [&](Value v) { return integer(v); });
 }
@@ -173,41 +186,101 @@ bool GpuEmulator::runGpuOp(Operation &op) {
 
 static int64_t getByteWidth(Type type) { return (getWidth(type) + 7) / 8; }
 
-void GpuEmulator::runLoad(memref::LoadOp op) {
-  Type type = op.getType();
+RuntimeValue GpuEmulator::readElement(Operation *op, Type type,
+                                      const View &view,
+                                      ArrayRef<int64_t> indices) {
   int64_t width = getByteWidth(type);
-  std::byte *data = access(op, *value(op.getMemRef()).view,
-                           integers(op.getIndices()), width, false);
   uint64_t bits = 0;
-  if (data)
+  if (std::byte *data = access(op, view, indices, width, false))
     std::memcpy(&bits, data, width);
+  RuntimeValue result;
   if (isa<FloatType>(type))
-    value(op).real = fromBits(type, bits);
+    result.real = fromBits(type, bits);
   else
-    setInteger(op, bits);
+    result.integer = wrap(type, bits);
+  return result;
 }
 
-void GpuEmulator::runStore(memref::StoreOp op) {
-  Type type = op.getValue().getType();
+void GpuEmulator::writeElement(Operation *op, Type type, const View &view,
+                               ArrayRef<int64_t> indices,
+                               const RuntimeValue &stored) {
   int64_t width = getByteWidth(type);
-  const RuntimeValue &stored = value(op.getValue());
   uint64_t bits = isa<FloatType>(type) ? toBits(type, stored.real)
                                        : toUnsigned(type, stored.integer);
-  if (std::byte *data = access(op, *value(op.getMemRef()).view,
-                               integers(op.getIndices()), width, true))
+  if (std::byte *data = access(op, view, indices, width, true))
     std::memcpy(data, &bits, width);
+}
+
+/// Buffers are aligned to more than any vector.
+void GpuEmulator::checkAlignment(Operation *op, const View &view,
+                                 ArrayRef<int64_t> indices, int64_t width,
+                                 int64_t alignment) {
+  int64_t address = view.base + view.offset;
+  for (auto [index, stride] : llvm::zip(indices, view.strides))
+    address += index * stride * width;
+  if (address % alignment != 0)
+    report(op, "byte " + std::to_string(address) + " is not aligned to " +
+                   std::to_string(alignment));
+}
+
+bool GpuEmulator::runVectorOp(Operation &op) {
+  if (auto load = dyn_cast<vector::LoadOp>(op)) {
+    const View &view = *value(load.getBase()).view;
+    SmallVector<int64_t> indices = integers(load.getIndices());
+    Type type = load.getVectorType().getElementType();
+    checkAlignment(load, view, indices, getByteWidth(type),
+                   load.getAlignment().value_or(1));
+    auto elements = std::make_shared<std::vector<RuntimeValue>>();
+    for (int64_t i = 0; i < load.getVectorType().getNumElements(); ++i) {
+      elements->push_back(readElement(load, type, view, indices));
+      ++indices.back();
+    }
+    value(load.getResult()).elements = elements;
+    return true;
+  }
+  if (auto store = dyn_cast<vector::StoreOp>(op)) {
+    const View &view = *value(store.getBase()).view;
+    SmallVector<int64_t> indices = integers(store.getIndices());
+    Type type = store.getVectorType().getElementType();
+    checkAlignment(store, view, indices, getByteWidth(type),
+                   store.getAlignment().value_or(1));
+    for (const RuntimeValue &element :
+         *value(store.getValueToStore()).elements) {
+      writeElement(store, type, view, indices, element);
+      ++indices.back();
+    }
+    return true;
+  }
+  if (auto split = dyn_cast<vector::ToElementsOp>(op)) {
+    auto elements = value(split.getSource()).elements;
+    for (auto [result, element] : llvm::zip(split.getResults(), *elements))
+      value(result) = element;
+    return true;
+  }
+  if (auto join = dyn_cast<vector::FromElementsOp>(op)) {
+    auto elements = std::make_shared<std::vector<RuntimeValue>>();
+    for (Value element : join.getElements())
+      elements->push_back(value(element));
+    value(join.getResult()).elements = elements;
+    return true;
+  }
+  return false;
 }
 
 bool GpuEmulator::runMemoryOp(Operation &op) {
   if (auto load = dyn_cast<memref::LoadOp>(op)) {
-    runLoad(load);
+    value(load) =
+        readElement(load, load.getType(), *value(load.getMemRef()).view,
+                    integers(load.getIndices()));
     return true;
   }
   if (auto store = dyn_cast<memref::StoreOp>(op)) {
-    runStore(store);
+    writeElement(store, store.getValue().getType(),
+                 *value(store.getMemRef()).view, integers(store.getIndices()),
+                 value(store.getValue()));
     return true;
   }
-  return runViewOp(op);
+  return runViewOp(op) || runVectorOp(op);
 }
 
 static SmallVector<int64_t, 4> getStrides(MemRefType type) {
@@ -285,9 +358,10 @@ bool GpuEmulator::runIntegerOp(Operation &op) {
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     if (auto number = dyn_cast<IntegerAttr>(constant.getValue()))
       setInteger(constant, number.getValue().getSExtValue());
+    else if (auto number = dyn_cast<FloatAttr>(constant.getValue()))
+      setReal(constant, number.getValueAsDouble());
     else
-      setReal(constant,
-              cast<FloatAttr>(constant.getValue()).getValueAsDouble());
+      setVector(constant, cast<DenseElementsAttr>(constant.getValue()));
     return true;
   }
   if (auto select = dyn_cast<arith::SelectOp>(op)) {
