@@ -155,6 +155,8 @@ void transmamba::populateDispatch(OpPassManager &pm,
     options.matmulRows = 64;
     options.matmulColumns = 64;
     options.tileElements = 2048;
+    // A warp takes a row that is wide.
+    options.reducedRows = 4;
   } else {
     // A tile of B (64 columns) stays in the second-level cache.
     options.matmulRows = 64;

@@ -43,7 +43,12 @@ using AccessSet = SmallVector<Access>;
 /// the state is only computed.
 class BarrierInsertion {
 public:
-  explicit BarrierInsertion(int64_t blockSize) : blockSize(blockSize) {}
+  BarrierInsertion(int64_t blockSize, ArrayRef<RowChain> chains)
+      : blockSize(blockSize) {
+    for (const RowChain &chain : chains)
+      for (linalg::GenericOp op : chain.ops)
+        chainOf[op] = &chain;
+  }
 
   AccessSet visitBlock(Block &block, AccessSet pending, bool commit);
   unsigned getNumBarriers() const { return numBarriers; }
@@ -53,7 +58,10 @@ private:
   AccessSet visitBranch(scf::IfOp branch, const AccessSet &pending,
                         bool commit);
 
+  AccessSet getAccesses(Operation *op) const;
+
   int64_t blockSize;
+  DenseMap<Operation *, const RowChain *> chainOf;
   unsigned numBarriers = 0;
 };
 
@@ -103,6 +111,28 @@ static AccessSet getAccesses(Operation *op, int64_t blockSize) {
   if (auto store = dyn_cast<memref::StoreOp>(op))
     return {{store.getMemRef(), true, UnitAttr::get(op->getContext())}};
   return {};
+}
+
+/// What a chain touches in memory: any thread any element.
+static AccessSet getAccesses(const RowChain &chain) {
+  AccessSet accesses;
+  for (linalg::GenericOp op : chain.ops)
+    for (OpOperand &operand : op->getOpOperands()) {
+      Value memref = operand.get();
+      if (!isa<MemRefType>(memref.getType()) ||
+          chain.registers.contains(memref))
+        continue;
+      addAccess(accesses, {memref, op.isDpsInit(&operand), Attribute()});
+    }
+  return accesses;
+}
+
+AccessSet BarrierInsertion::getAccesses(Operation *op) const {
+  const RowChain *chain = chainOf.lookup(op);
+  if (!chain)
+    return transmamba::getAccesses(op, blockSize);
+  return op == chain->ops.back() ? transmamba::getAccesses(*chain)
+                                 : AccessSet();
 }
 
 /// Whether two threads may touch the same byte, one of them writing.
@@ -169,7 +199,7 @@ AccessSet BarrierInsertion::visitBlock(Block &block, AccessSet pending,
       pending = visitBranch(branch, pending, commit);
       continue;
     }
-    AccessSet accesses = getAccesses(&op, blockSize);
+    AccessSet accesses = getAccesses(&op);
     if (hasHazard(pending, accesses)) {
       pending.clear();
       if (commit) {
@@ -183,8 +213,9 @@ AccessSet BarrierInsertion::visitBlock(Block &block, AccessSet pending,
   return pending;
 }
 
-unsigned insertBarriers(gpu::GPUFuncOp kernel, int64_t blockSize) {
-  BarrierInsertion insertion(blockSize);
+unsigned insertBarriers(gpu::GPUFuncOp kernel, int64_t blockSize,
+                        ArrayRef<RowChain> chains) {
+  BarrierInsertion insertion(blockSize, chains);
   insertion.visitBlock(kernel.getBody().front(), {}, /*commit=*/true);
   return insertion.getNumBarriers();
 }

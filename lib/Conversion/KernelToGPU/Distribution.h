@@ -13,6 +13,8 @@
 
 namespace transmamba {
 
+struct RowChain;
+
 /// A thread of a block, and how many there are.
 struct ThreadPosition {
   mlir::Value id;
@@ -22,6 +24,10 @@ struct ThreadPosition {
 /// linalg.generic on memrefs -> a loop of this thread over its iterations.
 void distributeGeneric(mlir::RewriterBase &rewriter, mlir::linalg::GenericOp op,
                        const ThreadPosition &thread);
+
+/// The ops of a chain -> a loop of this thread over the rows of its team.
+void distributeRows(mlir::RewriterBase &rewriter, const RowChain &chain,
+                    const ThreadPosition &thread);
 
 /// memref.store of the uniform program -> scf.if (thread 0) { memref.store }.
 void distributeStore(mlir::RewriterBase &rewriter, mlir::memref::StoreOp op,

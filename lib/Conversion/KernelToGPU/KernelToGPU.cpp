@@ -9,6 +9,7 @@
 #include "Barriers.h"
 #include "Distribution.h"
 #include "KernelCheck.h"
+#include "RowChain.h"
 #include "SharedMemory.h"
 #include "ThreadMapping.h"
 
@@ -70,12 +71,26 @@ static LogicalResult generalizeOps(gpu::GPUFuncOp kernel,
   return success();
 }
 
+/// The ops that are in a chain.
+static DenseSet<Operation *> getMembers(ArrayRef<RowChain> chains) {
+  DenseSet<Operation *> members;
+  for (const RowChain &chain : chains)
+    members.insert(chain.ops.begin(), chain.ops.end());
+  return members;
+}
+
 /// The power of two that keeps the widest op of the kernel busy.
-static int64_t chooseBlockSize(gpu::GPUFuncOp kernel) {
+static int64_t chooseBlockSize(gpu::GPUFuncOp kernel,
+                               ArrayRef<RowChain> chains) {
   int64_t useful = kMinChosenBlockSize;
+  DenseSet<Operation *> members = getMembers(chains);
   kernel.walk([&](linalg::GenericOp op) {
-    useful = std::max(useful, getUsefulThreads(op, kMaxChosenBlockSize));
+    if (!members.contains(op))
+      useful = std::max(useful, getUsefulThreads(op, kMaxChosenBlockSize));
   });
+  for (const RowChain &chain : chains)
+    useful = std::max(useful, chain.maxRows ? *chain.maxRows * chain.lanes
+                                            : kMaxChosenBlockSize);
   return std::min<int64_t>(llvm::PowerOf2Ceil(useful), kMaxChosenBlockSize);
 }
 
@@ -113,12 +128,16 @@ static gpu::GPUFuncOp outlineKernel(func::FuncOp kernel,
 
 /// The uniform ops of a kernel -> what one thread does.
 static void distributeOps(gpu::GPUFuncOp kernel, int64_t blockSize,
-                          RewriterBase &rewriter) {
+                          ArrayRef<RowChain> chains, RewriterBase &rewriter) {
   SmallVector<linalg::GenericOp> generics;
   SmallVector<memref::StoreOp> stores;
-  kernel.walk([&](linalg::GenericOp op) { generics.push_back(op); });
+  DenseSet<Operation *> members = getMembers(chains);
+  kernel.walk([&](linalg::GenericOp op) {
+    if (!members.contains(op))
+      generics.push_back(op);
+  });
   kernel.walk([&](memref::StoreOp op) { stores.push_back(op); });
-  if (generics.empty() && stores.empty())
+  if (generics.empty() && stores.empty() && chains.empty())
     return;
   rewriter.setInsertionPointToStart(&kernel.getBody().front());
   Value id =
@@ -128,6 +147,8 @@ static void distributeOps(gpu::GPUFuncOp kernel, int64_t blockSize,
     distributeStore(rewriter, store, thread);
   for (linalg::GenericOp generic : generics)
     distributeGeneric(rewriter, generic, thread);
+  for (const RowChain &chain : chains)
+    distributeRows(rewriter, chain, thread);
 }
 
 /// transmamba.dispatch @k grid(%x, %y, %z) args(%buffer, %size)
@@ -190,7 +211,8 @@ public:
 private:
   LogicalResult convertKernels();
   LogicalResult convertKernel(gpu::GPUFuncOp kernel, RewriterBase &rewriter);
-  void countMappings(gpu::GPUFuncOp kernel, int64_t threads);
+  void countMappings(gpu::GPUFuncOp kernel, int64_t threads,
+                     ArrayRef<RowChain> chains);
   LogicalResult convertDispatches();
 };
 
@@ -229,17 +251,23 @@ LogicalResult KernelToGPUPass::convertKernel(gpu::GPUFuncOp kernel,
   if (failed(generalizeOps(kernel, rewriter)) ||
       failed(placeScratchInSharedMemory(kernel)))
     return failure();
-  int64_t threads = blockSize ? blockSize : chooseBlockSize(kernel);
+  SmallVector<RowChain> chains = findRowChains(kernel);
+  int64_t threads = blockSize ? blockSize : chooseBlockSize(kernel, chains);
   kernel.setKnownBlockSize(
       ArrayRef<int32_t>{static_cast<int32_t>(threads), 1, 1});
-  countMappings(kernel, threads);
-  numBarriers += insertBarriers(kernel, threads);
-  distributeOps(kernel, threads, rewriter);
+  countMappings(kernel, threads, chains);
+  numBarriers += insertBarriers(kernel, threads, chains);
+  distributeOps(kernel, threads, chains, rewriter);
   return success();
 }
 
-void KernelToGPUPass::countMappings(gpu::GPUFuncOp kernel, int64_t threads) {
+void KernelToGPUPass::countMappings(gpu::GPUFuncOp kernel, int64_t threads,
+                                    ArrayRef<RowChain> chains) {
+  numRowChains += chains.size();
+  DenseSet<Operation *> members = getMembers(chains);
   kernel.walk([&](linalg::GenericOp op) {
+    if (members.contains(op))
+      return;
     ThreadMapping mapping = planThreadMapping(op, threads);
     numBlocked += mapping.getNumPoints() > 1;
     numCooperative += mapping.lanes > 1;

@@ -195,7 +195,8 @@ int64_t getVectorWidth(linalg::GenericOp op, unsigned dim, int64_t size) {
   SmallVector<std::pair<int64_t, int64_t>> accesses; // Bytes, alignment.
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isContiguousAlong(operand, dim)) {
-      if (op.isDpsInit(&operand))
+      if (op.isDpsInit(&operand) &&
+          op.getMatchingIndexingMap(&operand).isFunctionOfDim(dim))
         return 1;
       continue;
     }

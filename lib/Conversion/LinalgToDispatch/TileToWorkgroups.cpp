@@ -100,8 +100,8 @@ static int64_t clampTile(int64_t tile, int64_t size) {
   return std::min(tile, std::max<int64_t>(size, 1));
 }
 
-/// The columns of a tile: the largest divisor of `size` that is at least half of
-/// `columns`, so that no tile is ragged; else `columns`.
+/// The columns of a tile: the largest divisor of `size` that is at least half
+/// of `columns`, so that no tile is ragged; else `columns`.
 static int64_t columnTile(int64_t columns, int64_t size) {
   if (ShapedType::isDynamic(size))
     return columns;
@@ -118,14 +118,15 @@ static SmallVector<int64_t> contractionTiles(linalg::LinalgOp op, int64_t rows,
   SmallVector<int64_t> tiles(op.getNumLoops(), 0);
   SmallVector<unsigned> loops = outputLoops(op);
   for (auto [depth, loop] : llvm::enumerate(llvm::reverse(loops)))
-    tiles[loop] = depth == 0
-                      ? columnTile(columns, ranges[loop])
-                      : clampTile(depth == 1 ? rows : 1, ranges[loop]);
+    tiles[loop] = depth == 0 ? columnTile(columns, ranges[loop])
+                             : clampTile(depth == 1 ? rows : 1, ranges[loop]);
   return tiles;
 }
 
-/// Anything else: whole rows, as many as make a tile of about `elements`.
-static SmallVector<int64_t> rowTiles(linalg::LinalgOp op, int64_t elements) {
+/// Anything else: whole rows, as many as make a tile of about `elements`. With
+/// `minRows` above 1 that many at least, and a power of two.
+static SmallVector<int64_t> rowTiles(linalg::LinalgOp op, int64_t elements,
+                                     int64_t minRows = 1) {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   SmallVector<int64_t> tiles(op.getNumLoops(), 0);
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
@@ -140,6 +141,10 @@ static SmallVector<int64_t> rowTiles(linalg::LinalgOp op, int64_t elements) {
     // Rows stay whole, so that a reduction over them can move along.
     bool whole = depth == 0 && !ShapedType::isDynamic(range) &&
                  (op.getNumLoops() > 1 || range <= elements);
+    if (!whole && minRows > 1) {
+      budget = llvm::bit_floor<uint64_t>(std::max(budget, minRows));
+      minRows = 1;
+    }
     int64_t tile = whole ? 0 : clampTile(budget, range);
     tiles[loop] = tile;
     int64_t used = whole ? range : tile;
@@ -175,6 +180,11 @@ static Group formGroup(linalg::LinalgOp root,
     return group;
   }
   form(rowTiles(root, options.tileElements));
+  auto reduces = [](Operation *op) {
+    return cast<linalg::LinalgOp>(op).getNumReductionLoops() > 0;
+  };
+  if (reduces(root) || llvm::any_of(group.producers, reduces))
+    form(rowTiles(root, options.tileElements, options.reducedRows));
   // A matmul under a pointwise epilogue decides the tiles of both.
   if (llvm::any_of(group.producers, [](Operation *op) {
         return isContraction(cast<linalg::LinalgOp>(op));
@@ -276,7 +286,8 @@ LogicalResult TileToWorkgroupsPass::tileEntry(func::FuncOp entry) {
   for (Operation &op : entry.getBody().getOps())
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
       ops.push_back(linalgOp);
-  TileToWorkgroupsOptions options{matmulRows, matmulColumns, tileElements};
+  TileToWorkgroupsOptions options{matmulRows, matmulColumns, tileElements,
+                                  reducedRows};
   // Consumers before producers: what has moved into a consumer's loop is dead
   // when its turn comes.
   for (linalg::LinalgOp op : llvm::reverse(ops)) {

@@ -130,11 +130,12 @@ func.func private @contraction(%x: index, %y: index, %z: index, %pa: memref<f32>
 
 // -----
 
-// A row sum: a warp a row, the lanes along the row, a butterfly, one store.
+// The sum of a row that registers do not hold: a warp a row, the lanes along
+// the row, a butterfly, one store.
 // CHECK-LABEL: gpu.func @row_sum
 // CHECK-DAG:     %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK-DAG:     %[[LANE:.*]] = arith.remui %{{.*}}, %c32
-// CHECK:         %[[PARTIAL:.*]] = scf.for %{{.*}} = %[[LANE]] to %c192 step %c32 iter_args(%{{.*}} = %[[ZERO]])
+// CHECK:         %[[PARTIAL:.*]] = scf.for %{{.*}} = %[[LANE]] to %c4096 step %c32 iter_args(%{{.*}} = %[[ZERO]])
 // CHECK-COUNT-5: gpu.shuffle xor
 // CHECK-NOT:     gpu.shuffle
 // CHECK:         scf.if
@@ -142,10 +143,10 @@ func.func private @contraction(%x: index, %y: index, %z: index, %pa: memref<f32>
 // CHECK:           memref.store
 func.func private @row_sum(%x: index, %y: index, %z: index, %pa: memref<f32>, %ps: memref<f32>)
     attributes {transmamba.kernel} {
-  %a = memref.reinterpret_cast %pa to offset: [0], sizes: [8, 192], strides: [192, 1] : memref<f32> to memref<8x192xf32>
+  %a = memref.reinterpret_cast %pa to offset: [0], sizes: [8, 4096], strides: [4096, 1] : memref<f32> to memref<8x4096xf32>
   %s = memref.reinterpret_cast %ps to offset: [0], sizes: [8], strides: [1] : memref<f32> to memref<8xf32>
   linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
-      ins(%a : memref<8x192xf32>) outs(%s : memref<8xf32>) {
+      ins(%a : memref<8x4096xf32>) outs(%s : memref<8xf32>) {
   ^bb0(%e: f32, %t: f32):
     %r = arith.addf %t, %e : f32
     linalg.yield %r : f32

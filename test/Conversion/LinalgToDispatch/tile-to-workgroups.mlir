@@ -2,6 +2,7 @@
 // RUN: transmamba-opt %s --transmamba-tile-to-workgroups='matmul-rows=64 matmul-columns=64 tile-elements=8192' --split-input-file \
 // RUN:   --canonicalize="disable-patterns='(anonymous namespace)::ForallOpSingleOrZeroIterationDimsFolder'" | FileCheck %s
 // RUN: transmamba-opt %s --transmamba-tile-to-workgroups='matmul-rows=32 matmul-columns=16 tile-elements=2048' --split-input-file | FileCheck %s --check-prefix=SMALL
+// RUN: transmamba-opt %s --transmamba-tile-to-workgroups='tile-elements=2048 reduced-rows=4' --split-input-file | FileCheck %s --check-prefix=REDUCED
 
 #id = affine_map<(i, j) -> (i, j)>
 #column = affine_map<(i, j) -> (j)>
@@ -138,4 +139,27 @@ func.func @one_tile(%x: tensor<4x8xf32>, %out: tensor<4x8xf32>) -> tensor<4x8xf3
 func.func @helper(%x: tensor<4x8xf32>, %out: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %y = linalg.exp ins(%x : tensor<4x8xf32>) outs(%out : tensor<4x8xf32>) -> tensor<4x8xf32>
   return %y : tensor<4x8xf32>
+}
+
+// -----
+
+// Rows that are reduced go several to a tile, if asked: 4 where 2048 elements
+// are 1, and a power of two where they are 5.
+// REDUCED-LABEL: func.func @wide_rows
+// REDUCED:         scf.forall {{.*}} step (4)
+// REDUCED-LABEL: func.func @narrow_rows
+// REDUCED:         scf.forall {{.*}} step (4)
+func.func @wide_rows(%x: tensor<?x1536xf32>, %init: tensor<?xf32>) -> tensor<?xf32> attributes {transmamba.entry} {
+  %y = linalg.reduce { arith.addf } ins(%x : tensor<?x1536xf32>) outs(%init : tensor<?xf32>) dimensions = [1]
+  return %y : tensor<?xf32>
+}
+func.func @narrow_rows(%x: tensor<?x384xf32>, %init: tensor<?xf32>, %out: tensor<?x384xf32>) -> tensor<?x384xf32> attributes {transmamba.entry} {
+  %s = linalg.reduce { arith.addf } ins(%x : tensor<?x384xf32>) outs(%init : tensor<?xf32>) dimensions = [1]
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]} ins(%x, %s : tensor<?x384xf32>, tensor<?xf32>) outs(%out : tensor<?x384xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.mulf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<?x384xf32>
+  return %y : tensor<?x384xf32>
 }

@@ -50,7 +50,8 @@ def KernelToGPU : Pass<"transmamba-kernel-to-gpu", "::mlir::ModuleOp"> {
   let statistics = [
     Statistic<"numBarriers", "barriers", "Barriers inserted">,
     Statistic<"numBlocked", "register-blocked", "Ops with several outputs a thread">,
-    Statistic<"numCooperative", "cooperative-reductions", "Ops whose reductions are shared by the lanes of a warp">
+    Statistic<"numCooperative", "cooperative-reductions", "Ops whose reductions are shared by the lanes of a warp">,
+    Statistic<"numRowChains", "row-chains", "Chains of ops that keep their rows in registers">
   ];
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",

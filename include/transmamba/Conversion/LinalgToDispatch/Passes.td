@@ -39,7 +39,9 @@ def TileToWorkgroups : Pass<"transmamba-tile-to-workgroups",
     Option<"matmulColumns", "matmul-columns", "int64_t", "64",
            "Columns of a matmul's tile">,
     Option<"tileElements", "tile-elements", "int64_t", "8192",
-           "Elements of a tile of any other operation, about">
+           "Elements of a tile of any other operation, about">,
+    Option<"reducedRows", "reduced-rows", "int64_t", "1",
+           "Rows at least that a tile has whose rows are reduced">
   ];
   let statistics = [
     Statistic<"numKernels", "workgroup loops", "Loops formed">,
