@@ -280,6 +280,26 @@ def Tile_RowSliceOp : Tile_Op<"row_slice", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_ClearRowsOp : Tile_Op<"clear_rows", [
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "zeros in the last rows of a tile";
+  let description = [{
+    From row `first` on: none where the tile ends before it, all where it is
+    negative. This warpgroup and its multiplications see the zeros; every
+    warpgroup that reads the tile clears it, before it reads. So nothing that
+    lies beyond the end of a sequence gets into a sum, be it NaN.
+
+    Constraints: (D6) inside `tile.consumers`; (M6) the tile is swizzled.
+
+    ```mlir
+    tile.clear_rows %values from %count : !tile.smem<128x96xbf16>
+    ```
+  }];
+  let arguments = (ins Tile_SharedType:$tile, Index:$first);
+  let assemblyFormat = "$tile `from` $first attr-dict `:` qualified(type($tile))";
+  let hasVerifier = 1;
+}
+
 def Tile_StoreOp : Tile_Op<"store"> {
   let summary = "start to copy a tile to global memory";
   let description = [{

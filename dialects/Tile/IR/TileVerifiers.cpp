@@ -172,6 +172,12 @@ LogicalResult RowSliceOp::verify() {
   return success();
 }
 
+LogicalResult ClearRowsOp::verify() {
+  if (!getTile().getType().isSwizzled())
+    return emitOpError("(M6) ") << getTile().getType() << " is not swizzled";
+  return verifyInside<ConsumersOp>(*this, "(D6)");
+}
+
 LogicalResult StoreOp::verify() {
   if (failed(verifyInside<ConsumersOp>(*this, "(D6)")) ||
       failed(verifyIndices(*this, getDestination().getType(), getIndices())))

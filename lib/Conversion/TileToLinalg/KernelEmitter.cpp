@@ -89,6 +89,7 @@ LogicalResult KernelEmitter::emitTileOperation(Operation *op, Role &role) {
       CASE(DrainOp, emitDrain)
       CASE(AllocOp, emitAlloc)
       CASE(RowSliceOp, emitSlice)
+      CASE(ClearRowsOp, emitClearRows)
       CASE(LoadFragmentOp, emitLoadFragment)
       CASE(StoreFragmentOp, emitStoreFragment)
       CASE(StoreOp, emitStore)

@@ -133,6 +133,7 @@ private:
   // Memory.cpp
   void emitAlloc(AllocOp op, Role &role);
   void emitSlice(RowSliceOp op, Role &role);
+  void emitClearRows(ClearRowsOp op, Role &role);
   void emitLoadFragment(LoadFragmentOp op, Role &role);
   void emitStoreFragment(StoreFragmentOp op, Role &role);
   void emitStore(StoreOp op, Role &role);

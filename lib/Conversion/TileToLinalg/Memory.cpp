@@ -166,6 +166,19 @@ void KernelEmitter::emitSlice(RowSliceOp op, Role &role) {
   role.map(op, {slice, values[1], values[2]});
 }
 
+void KernelEmitter::emitClearRows(ClearRowsOp op, Role &role) {
+  SmallVector<Value, 2> tile = role.lookup(op.getTile());
+  SharedType type = op.getTile().getType();
+  emitHeldCheck(tile, role);
+  emitInUseCheck(tile[1], role);
+  Box box = getWholeTile(type);
+  box.firstRow = max(constant(0), role.get(op.getFirst()));
+  Value nothing = zero(type.getElementType());
+  emitLoops(box, [&](Value row, Value column, ValueRange at) {
+    store(nothing, tile[0], at);
+  });
+}
+
 /// A tile, or its transpose, as a tensor. It may have more rows, which hold
 /// poison.
 Value KernelEmitter::emitReadTile(Value tile, bool transpose, int64_t rows,

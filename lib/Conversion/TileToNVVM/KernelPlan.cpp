@@ -36,7 +36,8 @@ static LogicalResult checkTileOperands(KernelOp kernel, const Target &target) {
   return failure(result.wasInterrupted());
 }
 
-/// Only matrix units read the tiles of the ring.
+/// Only matrix units read the tiles of the ring: what clears rows ends with a
+/// barrier.
 static bool isReadByMultiplications(RingOp ring) {
   SmallVector<Value> tiles;
   for (Operation *user : ring->getUsers())
@@ -47,7 +48,7 @@ static bool isReadByMultiplications(RingOp ring) {
     for (Operation *user : tile.getUsers()) {
       if (auto slice = dyn_cast<RowSliceOp>(user))
         tiles.push_back(slice.getResult());
-      else if (!isa<MmaOp>(user))
+      else if (!isa<MmaOp, ClearRowsOp>(user))
         return false;
     }
   }

@@ -158,6 +158,54 @@ private:
   }
 };
 
+class ClearRowsPattern final : public TilePattern<ClearRowsOp> {
+public:
+  using TilePattern::TilePattern;
+
+  // A row is the same bytes of each panel, whatever the swizzle.
+  LogicalResult
+  matchAndRewrite(ClearRowsOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    SharedType type = op.getTile().getType();
+    int64_t rowBytes = type.getPanelRowBytes(),
+            bytes = type.getRows() * rowBytes,
+            panelBytes = getPanelRows(op.getTile()) * rowBytes;
+    Value first = emit.mul(single(adaptor.getFirst()), rowBytes);
+    Value own = emit.mul(emit.threadOfWarpgroup(), kPieceBytes);
+    Value address = emit.add(single(adaptor.getTile()), own);
+    constexpr int64_t step = kWarpgroupThreads * kPieceBytes;
+    for (int64_t offset = 0; offset < bytes; offset += step) {
+      Value place = emit.add(own, offset);
+      Value cleared = isAtLeast(emit, place, first);
+      if (offset + step > bytes)
+        cleared = arith::AndIOp::create(
+            rewriter, op.getLoc(), cleared,
+            isAtLeast(emit, emit.constant(bytes - 1), place));
+      for (int64_t panel = 0;
+           panel < type.getColumns() / type.getPanelColumns(); ++panel)
+        emit.assembly(
+            "{ .reg .pred p; setp.ne.b32 p, $1, 0; "
+            "@p st.shared.v4.b32 [$0], {0, 0, 0, 0}; }",
+            "r,r", {emit.add(address, offset + panel * panelBytes), cleared});
+    }
+    if (plan.target.hasAsyncProxy)
+      emit.assembly("fence.proxy.async.shared::cta;", "", {});
+    emit.warpgroupBarrier();
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  static constexpr int64_t kPieceBytes = 16;
+
+  static Value isAtLeast(Emitter &emit, Value x, Value bound) {
+    Value is = arith::CmpIOp::create(emit.builder, emit.loc,
+                                     arith::CmpIPredicate::sge, x, bound);
+    return arith::ExtUIOp::create(emit.builder, emit.loc, emit.i32, is);
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // Global memory
 //===----------------------------------------------------------------------===//
@@ -270,8 +318,9 @@ public:
 
 void populateMemoryPatterns(TypeConverter &converter, const KernelPlan &plan,
                             RewritePatternSet &patterns) {
-  patterns.add<LoadFragmentPattern, StoreFragmentPattern, ReadPattern,
-               WritePattern>(converter, patterns.getContext(), plan);
+  patterns.add<ClearRowsPattern, LoadFragmentPattern, StoreFragmentPattern,
+               ReadPattern, WritePattern>(converter, patterns.getContext(),
+                                          plan);
 }
 
 } // namespace transmamba::tile

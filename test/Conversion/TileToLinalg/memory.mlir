@@ -77,3 +77,20 @@ tile.kernel @fragment(%x: memref<?x48xf32>, %unit: index) {
     tile.write %f to %x[%unit, %unit] : !tile.frag<64x48xf32>, memref<?x48xf32>
   }
 }
+
+// -----
+
+// CHECK-LABEL: func.func @clear_rows(
+// CHECK-SAME:    %[[N:[a-z0-9]+]]: index
+tile.kernel @clear_rows(%n: index) {
+  // CHECK-DAG: %[[ZERO:.+]] = arith.constant 0.000000e+00 : bf16
+  // CHECK:     %[[TILE:.+]] = memref.alloc() : memref<16x32xbf16>
+  %t = tile.alloc : !tile.smem<16x32xbf16>
+  tile.consumers %warpgroup in 1 registers 128 {
+    // CHECK:     %[[FIRST:.+]] = arith.maxsi %[[N]], %c0
+    // CHECK:     scf.for %[[I:[a-z0-9]+]] = %[[FIRST]] to %c16
+    // CHECK:       scf.for %[[J:[a-z0-9]+]] = %c0 to %c32
+    // CHECK:         memref.store %[[ZERO]], %{{.+}}[%[[I]], %[[J]]]
+    tile.clear_rows %t from %n : !tile.smem<16x32xbf16>
+  }
+}

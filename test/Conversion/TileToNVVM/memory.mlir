@@ -38,6 +38,45 @@ gpu.module @kernels {
     }
   }
 
+  // Two panels of 96 rows of 128 bytes are 6 times 16 bytes of each thread, and the same places of the second panel.
+  // CHECK-LABEL: llvm.func @clear_rows(
+  tile.kernel @clear_rows(%n: index) {
+    %tile = tile.alloc : !tile.smem<96x128xbf16>
+    tile.consumers %warpgroup in 2 registers 128 {
+      // CHECK-DAG: %[[FIRST:.*]] = arith.muli %{{.*}}, %c128_i32 : i32
+      // CHECK-DAG: %[[OWN:.*]] = arith.muli %{{.*}}, %c16_i32 : i32
+      // CHECK: %[[CLEARED:.*]] = arith.cmpi sge, %[[OWN]], %[[FIRST]] : i32
+      // CHECK: %[[FLAG:.*]] = arith.extui %[[CLEARED]]
+      // CHECK: @p st.shared.v4.b32 [$0], {0, 0, 0, 0}; }", "r,r" %[[ADDRESS:.*]], %[[FLAG]]
+      // CHECK: %[[SECOND:.*]] = arith.addi %[[ADDRESS]], %c12288_i32
+      // CHECK: @p st.shared.v4.b32 {{.*}}, "r,r" %[[SECOND]], %[[FLAG]]
+      // CHECK-COUNT-10: @p st.shared.v4.b32
+      // CHECK-NOT: st.shared.v4
+      // The matrix units read through another proxy.
+      // SM90: fence.proxy.async.shared::cta;
+      // SM80-NOT: fence.proxy
+      // CHECK: bar.sync $0, $1;
+      tile.clear_rows %tile from %n : !tile.smem<96x128xbf16>
+    }
+  }
+
+  // A slice of 24 rows of 32 bytes: not all threads have a place in it, and panels are as far apart as those of the whole.
+  // CHECK-LABEL: llvm.func @clear_slice(
+  tile.kernel @clear_slice(%n: index) {
+    %c8 = arith.constant 8 : index
+    %tile = tile.alloc : !tile.smem<64x48xbf16>
+    tile.consumers %warpgroup in 1 registers 128 {
+      %slice = tile.row_slice %tile[%c8] : !tile.smem<64x48xbf16> -> !tile.smem<24x48xbf16>
+      // CHECK: arith.cmpi sle, %[[OWN:.*]], %c767_i32 : i32
+      // CHECK: @p st.shared.v4.b32 {{.*}} %[[START:.*]], %{{.*}} : (i32, i32)
+      // CHECK: %[[NEXT:.*]] = arith.addi %[[START]], %c2048_i32
+      // CHECK: @p st.shared.v4.b32 {{.*}} %[[NEXT]], %{{.*}} : (i32, i32)
+      // CHECK-COUNT-1: @p st.shared.v4.b32
+      // CHECK-NOT: st.shared.v4
+      tile.clear_rows %slice from %n : !tile.smem<24x48xbf16>
+    }
+  }
+
   // CHECK-LABEL: llvm.func @global(
   // CHECK-SAME: %[[F:[^:]*]]: !llvm.ptr<1>, %[[N:[^:]*]]: i64, %[[H:[^:]*]]: !llvm.ptr<1>
   tile.kernel @global(%f: memref<?x8xf32>, %h: memref<4x64x8xbf16>) {

@@ -530,6 +530,28 @@ tile.kernel @k(%x: memref<?x16xbf16>, %w: memref<?x?xbf16>, %s: memref<?x12xbf16
 
 // -----
 
+tile.kernel @k(%n: index) {
+  %t = tile.alloc : !tile.smem<16x16xbf16>
+  tile.producer registers 24 {
+    // expected-error @+1 {{'tile.clear_rows' op (D6) stands inside tile.consumers}}
+    tile.clear_rows %t from %n : !tile.smem<16x16xbf16>
+  }
+  tile.consumers %warpgroup in 1 registers 128 {
+  }
+}
+
+// -----
+
+tile.kernel @k(%n: index) {
+  %t = tile.alloc : !tile.smem<16x16xf32>
+  tile.consumers %warpgroup in 1 registers 128 {
+    // expected-error @+1 {{'tile.clear_rows' op (M6) '!tile.smem<16x16xf32>' is not swizzled}}
+    tile.clear_rows %t from %n : !tile.smem<16x16xf32>
+  }
+}
+
+// -----
+
 tile.kernel @k(%x: memref<?x16xbf16>, %w: memref<?x?xbf16>, %s: memref<?x12xbf16>, %f: memref<?x16xf16>, %n: index) {
   %t = tile.alloc : !tile.smem<16x16xbf16>
   tile.producer registers 24 {

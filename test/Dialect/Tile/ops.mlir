@@ -61,6 +61,7 @@ tile.kernel @structure(%x: memref<2x?x64xf32>, %n: index, %s: f32) {
   %z = tile.grid_dim z
   // CHECK: tile.alloc : !tile.smem<64x64xf32>
   %a = tile.alloc : !tile.smem<64x64xf32>
+  %h = tile.alloc : !tile.smem<64x64xbf16>
   %r = tile.ring : !tile.ring<64x64xf32, stages = 2>
   tile.producer registers 24 {
     // CHECK: tile.load {{.*}} to %{{.*}} cache keep :
@@ -71,6 +72,8 @@ tile.kernel @structure(%x: memref<2x?x64xf32>, %n: index, %s: f32) {
   tile.consumers %warpgroup in 2 registers 240 {
     // CHECK: tile.row_slice %{{.*}}[%{{.*}}] : !tile.smem<64x64xf32> -> !tile.smem<8x64xf32>
     %rows = tile.row_slice %a[%n] : !tile.smem<64x64xf32> -> !tile.smem<8x64xf32>
+    // CHECK: tile.clear_rows %{{.*}} from %{{.*}} : !tile.smem<64x64xbf16>
+    tile.clear_rows %h from %n : !tile.smem<64x64xbf16>
     // CHECK: tile.barrier{{$}}
     tile.barrier
     // CHECK: tile.barrier consumers

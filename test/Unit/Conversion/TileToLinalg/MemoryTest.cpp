@@ -178,6 +178,33 @@ TEST(TileReadAndWrite, ClipColumns) {
 // Shared memory
 //===----------------------------------------------------------------------===//
 
+/// NaN before, zeros after, whatever the first row.
+TEST(TileClearRows, TakesRowsBeyondTheTile) {
+  KernelText text;
+  text.arguments = "%x: memref<16x32xbf16>, %y: memref<16x32xbf16>, %n: index";
+  text.shared = "%r = tile.ring : !tile.ring<16x32xbf16, stages = 1>\n";
+  text.producer = "tile.load %x[%c0, %c0] to %r : memref<16x32xbf16>, "
+                  "!tile.ring<16x32xbf16, stages = 1>\n";
+  text.consumers = R"(
+    %t = tile.consumer_wait %r : !tile.ring<16x32xbf16, stages = 1>
+    tile.clear_rows %t from %n : !tile.smem<16x32xbf16>
+    tile.store %t to %y[%c0, %c0] : !tile.smem<16x32xbf16>, memref<16x32xbf16>
+    tile.store_wait
+  )";
+  TileKernel kernel(text.str(), "f");
+  for (int64_t first : {-100, -1, 0, 1, 7, 15, 16, 1000}) {
+    Buffer x({16, 32}, Element::BF16,
+             [&](const Indices &at) {
+               return at[0] < first ? number(at) : std::nan("");
+             }),
+        y({16, 32}, Element::BF16, -1);
+    ASSERT_EQ(kernel.run({&x, &y, first}), 0);
+    y.forEach([&](const Indices &at) {
+      ASSERT_EQ(y.at(at), at[0] < first ? number(at) : 0) << first;
+    });
+  }
+}
+
 TEST(TileStoreFragment, RoundsAndSlices) {
   KernelText text;
   text.arguments = "%x: memref<64x16xf32>, %y: memref<128x16xbf16>";
