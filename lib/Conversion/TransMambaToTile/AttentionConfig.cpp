@@ -9,8 +9,26 @@
 using namespace mlir;
 using namespace transmamba;
 
-AttentionConfig transmamba::chooseAttentionConfig(const AttentionShape &) {
-  return {};
+SmallVector<AttentionConfig>
+transmamba::getAttentionCandidates(const AttentionShape &shape) {
+  // What the registers hold: of a thread, sums of headDim / 2, scores of
+  // blockN / 2 and weights of blockN / 4, of 160 where there are three
+  // warpgroups, of 240 where there are two.
+  switch (shape.headDim) {
+  case 256:
+    // The masks at both ends of a window take some.
+    return {{128, shape.window ? 48 : 80, 2}};
+  case 128:
+    return {{192, 80, 3}, {128, 128, 2}};
+  case 96:
+    return {{192, 112, 2}, {128, 128, 2}};
+  default:
+    return {{192, 128, 2}, {128, 128, 2}};
+  }
+}
+
+AttentionConfig transmamba::chooseAttentionConfig(const AttentionShape &shape) {
+  return getAttentionCandidates(shape).front();
 }
 
 DictionaryAttr transmamba::toAttribute(MLIRContext *context,
@@ -34,7 +52,8 @@ LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
     return failure();
   int64_t bytes =
       2 * shape.headDim * (config.blockM + 2 * config.stages * config.blockN);
-  if (config.blockM != 128 || config.blockN != 128 || config.stages < 1 ||
+  if ((config.blockM != 128 && config.blockM != 192) || config.blockN < 16 ||
+      config.blockN > 256 || config.blockN % 16 != 0 || config.stages < 1 ||
       config.stages > 8 || bytes > kUsableSharedBytes)
     return emitError() << "'" << kTileConfigAttrName << "': " << config.blockM
                        << " queries, " << config.blockN << " keys in "

@@ -16,13 +16,21 @@
 using namespace mlir;
 using namespace transmamba;
 
-/// The number of heads and their size fit the kernel.
+static double getScale(AttentionOp op) {
+  return op.getScale() ? op.getScale()->convertToDouble()
+                       : 1.0 / std::sqrt(static_cast<double>(
+                                   cast<RankedTensorType>(op.getQ().getType())
+                                       .getDimSize(3)));
+}
+
+/// The number of heads and their size fit the kernel. The largest score is that
+/// of the largest product: the scale is positive.
 static bool matchesAttention(AttentionOp op) {
   auto q = cast<RankedTensorType>(op.getQ().getType());
   auto k = cast<RankedTensorType>(op.getK().getType());
   auto v = cast<RankedTensorType>(op.getV().getType());
   auto result = cast<RankedTensorType>(op.getResult().getType());
-  if (!op.getCausal() || op.getWindow() || !isHalf(q.getElementType()))
+  if (!isHalf(q.getElementType()) || getScale(op) <= 0)
     return false;
   if (op.getLengths()) {
     auto lengths = dyn_cast<RankedTensorType>(op.getLengths().getType());
@@ -35,7 +43,7 @@ static bool matchesAttention(AttentionOp op) {
            type.getDimSize(3) == headDim && type.getDimSize(2) > 0 &&
            heads % type.getDimSize(2) == 0;
   };
-  return llvm::is_contained({32, 64, 96, 128}, headDim) && heads > 0 &&
+  return llvm::is_contained({32, 64, 96, 128, 256}, headDim) && heads > 0 &&
          result.getDimSize(2) == heads && fits(k) && fits(v) && fits(result);
 }
 
@@ -62,10 +70,11 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
       describe(v, op.getV()),
       {joined, 0, sizes[2]},
       headDim,
-      op.getScale() ? op.getScale()->convertToDouble()
-                    : 1.0 / std::sqrt(static_cast<double>(headDim)),
+      getScale(op),
       op.getLengths() ? cast<RankedTensorType>(op.getLengths().getType())
-                      : RankedTensorType()};
+                      : RankedTensorType(),
+      op.getCausal(),
+      op.getWindow() ? static_cast<int64_t>(*op.getWindow()) : 0};
   AttentionConfig config = chooseAttentionConfig(shape);
   FailureOr<DictionaryAttr> wanted = getConfig(op);
   if (failed(wanted) || failed(overrideConfig(*wanted, shape, config, [&] {
@@ -74,8 +83,11 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
     return failure();
 
   std::string name;
-  llvm::raw_string_ostream(name) << "attention_h" << shape.q.heads << "_"
-                                 << shape.k.heads << "_d" << headDim;
+  llvm::raw_string_ostream(name)
+      << "attention_h" << shape.q.heads << "_" << shape.k.heads << "_d"
+      << headDim << (shape.causal ? "" : "_full");
+  if (shape.window)
+    llvm::raw_string_ostream(name) << "_window" << shape.window;
   OpBuilder detached(op.getContext());
   StringAttr kernel =
       launches.insert(buildAttention(detached, loc, name, shape, config));
@@ -101,9 +113,11 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
   SmallVector<Value> inputs = {q.tensor, k.tensor, v.tensor};
   if (op.getLengths())
     inputs.push_back(op.getLengths());
+  if (!shape.causal)
+    inputs.push_back(builder.createOrFold<tensor::DimOp>(loc, op.getK(), 1));
   auto launch = tile::LaunchOp::create(
       builder, loc, TypeRange(joined), FlatSymbolRefAttr::get(kernel),
-      index(sizes[2]), blocks, batch, inputs, ValueRange(empty));
+      index(shape.q.heads), blocks, batch, inputs, ValueRange(empty));
   SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
   Value result = tensor::ExpandShapeOp::create(
       builder, loc, resultType, launch.getResult(0), groups, outputSizes);

@@ -59,6 +59,10 @@ Value KernelBuilder::gridDim(tile::Dimension dimension) {
       tile::DimensionAttr::get(getContext(), dimension));
 }
 
+Value KernelBuilder::dim(Value tensor, int64_t dimension) {
+  return create<memref::DimOp>(tensor, index(dimension));
+}
+
 Value KernelBuilder::loadLength(unsigned number, Value batch) {
   Value length = create<memref::LoadOp>(argument(number), batch);
   return create<arith::IndexCastOp>(builder.getIndexType(), length);

@@ -46,10 +46,23 @@ public:
   Value div(Value a, Value b) { return create<mlir::arith::DivUIOp>(a, b); }
   Value div(Value a, int64_t b) { return b == 1 ? a : div(a, index(b)); }
   Value rem(Value a, Value b) { return create<mlir::arith::RemUIOp>(a, b); }
-  Value min(Value a, Value b) { return create<mlir::arith::MinUIOp>(a, b); }
+  /// Of numbers that may be negative.
+  Value min(Value a, Value b) { return create<mlir::arith::MinSIOp>(a, b); }
+  Value max(Value a, Value b) { return create<mlir::arith::MaxSIOp>(a, b); }
+  Value compare(mlir::arith::CmpIPredicate predicate, Value a, Value b) {
+    return create<mlir::arith::CmpIOp>(predicate, a, b);
+  }
+  Value less(Value a, Value b) {
+    return compare(mlir::arith::CmpIPredicate::slt, a, b);
+  }
+  Value select(Value condition, Value a, Value b) {
+    return create<mlir::arith::SelectOp>(condition, a, b);
+  }
   Value ceilDiv(Value a, int64_t b) { return div(add(a, b - 1), b); }
   Value blockId(tile::Dimension dimension);
   Value gridDim(tile::Dimension dimension);
+  /// Size of an argument in a dimension.
+  Value dim(Value tensor, int64_t dimension);
 
   /// Tokens of a row of the batch, of an argument that has one number a row.
   Value loadLength(unsigned number, Value batch);

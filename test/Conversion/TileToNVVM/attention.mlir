@@ -36,14 +36,14 @@ gpu.module @kernels {
     %c96 = arith.constant 96 : index
     %c128 = arith.constant 128 : index
     %zero = arith.constant 0.0 : f32
-    %lowest = arith.constant -3.0e+38 : f32
-    // Long tiles first: the last queries see the most keys.
+    %hidden = arith.constant 0xFF800000 : f32
+    // Long blocks first: the last queries see the most keys.
     %batch = tile.block_id z
     %head = tile.block_id x
     %y = tile.block_id y
-    %tiles = tile.grid_dim y
-    %later = arith.subi %tiles, %y : index
-    %block = arith.subi %later, %c1 : index
+    %blocks = tile.grid_dim y
+    %tiles = arith.subi %blocks, %y : index
+    %block = arith.subi %tiles, %c1 : index
     %first_query = arith.muli %block, %c128 : index
     %first_column = arith.muli %head, %c96 : index
 
@@ -53,7 +53,7 @@ gpu.module @kernels {
 
     tile.producer registers 24 {
       tile.load %q[%batch, %first_query, %first_column] to %queries : memref<?x?x1536xbf16>, !tile.ring<128x96xbf16, stages = 1>
-      scf.for %i = %c0 to %later step %c1 {
+      scf.for %i = %c0 to %tiles step %c1 {
         %before = arith.subi %block, %i : index
         %first_key = arith.muli %before, %c128 : index
         tile.load %k[%batch, %first_key, %first_column] to %keys : memref<?x?x1536xbf16>, !tile.ring<128x96xbf16, stages = 2>
@@ -74,14 +74,14 @@ gpu.module @kernels {
       %s2 = tile.map (%x = %s1) [%i, %j] : (!tile.frag<64x128xf32>) -> !tile.frag<64x128xf32> {
         %query = arith.addi %own, %i : index
         %seen = arith.cmpi sge, %query, %j : index
-        %e = arith.select %seen, %x, %lowest : f32
+        %e = arith.select %seen, %x, %hidden : f32
         tile.yield %e : f32
       }
       %m0 = tile.row_reduce max %s2 : !tile.frag<64x128xf32> -> !tile.rows<64xf32>
       %p0 = tile.map (%x = %s2, %m = %m0) : (!tile.frag<64x128xf32>, !tile.rows<64xf32>) -> !tile.frag<64x128xf32> {
-        %top = arith.mulf %m, %scale fastmath<fast> : f32
-        %low = arith.negf %top fastmath<fast> : f32
-        %d = math.fma %x, %scale, %low fastmath<fast> : f32
+        %top = arith.mulf %m, %scale : f32
+        %low = arith.negf %top : f32
+        %d = math.fma %x, %scale, %low : f32
         %e = math.exp2 %d : f32
         tile.yield %e : f32
       }
@@ -89,7 +89,7 @@ gpu.module @kernels {
       %w0 = tile.cast %p0 : !tile.frag<64x128xf32> -> !tile.frag<64x128xbf16, a>
       %o0 = tile.fill %zero : f32 -> !tile.frag<64x96xf32>
 
-      %acc:4 = scf.for %i = %c1 to %later step %c1 iter_args(%oi = %o0, %w = %w0, %m = %m0, %l = %l0)
+      %acc:4 = scf.for %i = %c1 to %tiles step %c1 iter_args(%oi = %o0, %w = %w0, %m = %m0, %l = %l0)
           -> (!tile.frag<64x96xf32>, !tile.frag<64x128xbf16, a>, !tile.rows<64xf32>, !tile.rows<64xf32, partial>) {
         %kt = tile.consumer_wait %keys : !tile.ring<128x96xbf16, stages = 2>
         tile.turn_wait
@@ -102,33 +102,32 @@ gpu.module @kernels {
         tile.consumer_release %keys : !tile.ring<128x96xbf16, stages = 2>
         %mt = tile.row_reduce max %s : !tile.frag<64x128xf32> -> !tile.rows<64xf32>
         %mn = tile.map (%a = %m, %b = %mt) : (!tile.rows<64xf32>, !tile.rows<64xf32>) -> !tile.rows<64xf32> {
-          %e = arith.maxnumf %a, %b fastmath<fast> : f32
+          %e = arith.maxnumf %a, %b : f32
           tile.yield %e : f32
         }
         // Everything so far was relative to the old maximum.
         %rescale = tile.map (%a = %m, %b = %mn) : (!tile.rows<64xf32>, !tile.rows<64xf32>) -> !tile.rows<64xf32> {
-          %top = arith.mulf %b, %scale fastmath<fast> : f32
-          %low = arith.negf %top fastmath<fast> : f32
-          %d = math.fma %a, %scale, %low fastmath<fast> : f32
-          %e = math.exp2 %d : f32
+          %d = arith.subf %a, %b : f32
+          %f = arith.mulf %d, %scale : f32
+          %e = math.exp2 %f : f32
           tile.yield %e : f32
         }
         %p = tile.map (%x = %s, %b = %mn) : (!tile.frag<64x128xf32>, !tile.rows<64xf32>) -> !tile.frag<64x128xf32> {
-          %top = arith.mulf %b, %scale fastmath<fast> : f32
-          %low = arith.negf %top fastmath<fast> : f32
-          %d = math.fma %x, %scale, %low fastmath<fast> : f32
+          %top = arith.mulf %b, %scale : f32
+          %low = arith.negf %top : f32
+          %d = math.fma %x, %scale, %low : f32
           %e = math.exp2 %d : f32
           tile.yield %e : f32
         }
         %lt = tile.row_reduce sum %p : !tile.frag<64x128xf32> -> !tile.rows<64xf32, partial>
         %ln = tile.map (%a = %l, %r = %rescale, %b = %lt) : (!tile.rows<64xf32, partial>, !tile.rows<64xf32>, !tile.rows<64xf32, partial>) -> !tile.rows<64xf32, partial> {
-          %e = math.fma %a, %r, %b fastmath<fast> : f32
+          %e = math.fma %a, %r, %b : f32
           tile.yield %e : f32
         }
         %oa = tile.await %op after %ln : !tile.rows<64xf32, partial>, !tile.pending<64x96xf32>
         tile.consumer_release %values : !tile.ring<128x96xbf16, stages = 2>
         %on = tile.map (%x = %oa, %r = %rescale) : (!tile.frag<64x96xf32>, !tile.rows<64xf32>) -> !tile.frag<64x96xf32> {
-          %e = arith.mulf %x, %r fastmath<fast> : f32
+          %e = arith.mulf %x, %r : f32
           tile.yield %e : f32
         }
         %wn = tile.cast %p : !tile.frag<64x128xf32> -> !tile.frag<64x128xbf16, a>

@@ -71,7 +71,7 @@ func.func @f(%a: tensor<?x128xbf16>, %b: tensor<128x64xbf16>, %e: tensor<?x64xf3
 // -----
 
 func.func @g(%x: tensor<?x?x4x128xbf16>) -> tensor<?x?x4x128xbf16> {
-  // expected-error @+1 {{'tile.config': 128 queries, 128 keys in 4 stages are not possible}}
-  %y = transmamba.attention %x, %x, %x {causal, tile.config = {stages = 4 : i64}} : tensor<?x?x4x128xbf16>, tensor<?x?x4x128xbf16>, tensor<?x?x4x128xbf16> -> tensor<?x?x4x128xbf16>
+  // expected-error @+1 {{'tile.config': 192 queries, 80 keys in 5 stages are not possible}}
+  %y = transmamba.attention %x, %x, %x {causal, tile.config = {stages = 5 : i64}} : tensor<?x?x4x128xbf16>, tensor<?x?x4x128xbf16>, tensor<?x?x4x128xbf16> -> tensor<?x?x4x128xbf16>
   return %y : tensor<?x?x4x128xbf16>
 }

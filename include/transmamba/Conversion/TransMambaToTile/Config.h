@@ -112,21 +112,32 @@ struct HeadColumns {
   int64_t heads;
 };
 
-/// Causal attention. Heads are grouped: query head h reads head
-/// h / (q.heads / k.heads) of the keys, and likewise of the values.
+/// Heads are grouped: query head h reads head h / (q.heads / k.heads) of the
+/// keys, and likewise of the values.
 struct AttentionShape {
   HeadColumns q, k, v, result;
   int64_t headDim;
   double scale;
   /// The type of lengths, where rows have their own: i32 or i64 tensor.
   mlir::RankedTensorType lengths;
+  /// Query t sees the keys up to t, and of those the last `window` (all where
+  /// it is 0).
+  bool causal = true;
+  int64_t window = 0;
 };
 
-/// A block takes `blockM` queries, two warpgroups half of them each, and walks
-/// the keys `blockN` at a time.
+/// Queries of a warpgroup.
+inline constexpr int64_t kAttentionRows = 64;
+
+/// A block takes `blockM` queries, which two or three warpgroups share, and
+/// walks the keys `blockN` at a time.
 struct AttentionConfig {
   int64_t blockM = 128, blockN = 128, stages = 2;
 };
+
+/// The fastest first, as they were measured.
+llvm::SmallVector<AttentionConfig>
+getAttentionCandidates(const AttentionShape &shape);
 
 AttentionConfig chooseAttentionConfig(const AttentionShape &shape);
 

@@ -19,8 +19,9 @@ tile::KernelOp buildGemm(mlir::OpBuilder &builder, mlir::Location loc,
                          llvm::StringRef name, const GemmShape &shape,
                          const GemmConfig &config);
 
-/// `@name(%q, %k, %v, [%lengths,] %o)`, for a grid of heads, blocks of queries
-/// and rows of the batch.
+/// `@name(%q, %k, %v, [%lengths,] [%keys,] %o)`, for a grid of heads, blocks of
+/// queries and rows of the batch. The number of keys is an argument where not
+/// as many as queries are seen: attention to all keys.
 tile::KernelOp buildAttention(mlir::OpBuilder &builder, mlir::Location loc,
                               llvm::StringRef name, const AttentionShape &shape,
                               const AttentionConfig &config);

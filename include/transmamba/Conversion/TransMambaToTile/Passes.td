@@ -21,8 +21,8 @@ def ConvertTransMambaToTile
       and roundings, up to the last value that alone is read by others. Two products
       of one left operand may meet in one kernel, and both may be columns of one
       product. Roundings on the way are left out;
-    * causal `transmamba.attention` without a window, of heads of 32, 64, 96 or 128.
-      Queries, keys and values may be columns of one tensor;
+    * `transmamba.attention` of heads of 32, 64, 96, 128 or 256, with a positive
+      scale. Queries, keys and values may be columns of one tensor;
     * `transmamba.ssd_scan` of several tokens from the start of a sequence, with
       states that fit in registers (96 x 96, 128 x 64 or 64 x 128 at most);
     * `transmamba.switch` from the start of a sequence, where both fit: it becomes a

@@ -131,27 +131,31 @@ TEST_F(PtxasTest, GemmEpilogue) {
   check(count);
 }
 
+/// Causal, with a window, and to all keys; each with lengths and without.
 TEST_F(PtxasTest, Attention) {
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
   size_t count = 0;
-  for (int64_t headDim : {32, 64, 96, 128})
-    for (bool hasLengths : {false, true}) {
-      constexpr int64_t any = ShapedType::kDynamic;
-      auto fused = RankedTensorType::get({any, any, 8 * headDim}, bf16());
-      auto result = RankedTensorType::get({any, any, 4 * headDim}, bf16());
-      AttentionShape shape{
-          {fused, 0, 4},
-          {fused, 4 * headDim, 2},
-          {fused, 6 * headDim, 2},
-          {result, 0, 4},
-          headDim,
-          0.125,
-          hasLengths ? RankedTensorType::get({any}, builder.getI32Type())
-                     : RankedTensorType()};
-      buildAttention(builder, module->getLoc(),
-                     "attention" + std::to_string(count++), shape,
-                     chooseAttentionConfig(shape));
-    }
+  for (int64_t headDim : {32, 64, 96, 128, 256})
+    for (auto [causal, window] : {std::pair{true, 0}, {true, 1000}, {false, 0}})
+      for (bool hasLengths : {false, true}) {
+        constexpr int64_t any = ShapedType::kDynamic;
+        auto fused = RankedTensorType::get({any, any, 8 * headDim}, bf16());
+        auto result = RankedTensorType::get({any, any, 4 * headDim}, bf16());
+        AttentionShape shape{
+            {fused, 0, 4},
+            {fused, 4 * headDim, 2},
+            {fused, 6 * headDim, 2},
+            {result, 0, 4},
+            headDim,
+            0.125,
+            hasLengths ? RankedTensorType::get({any}, builder.getI32Type())
+                       : RankedTensorType(),
+            causal,
+            window};
+        for (const AttentionConfig &config : getAttentionCandidates(shape))
+          buildAttention(builder, module->getLoc(),
+                         "attention" + std::to_string(count++), shape, config);
+      }
   check(count);
 }
 

@@ -1,0 +1,181 @@
+//===- HostAttentionTest.cpp - Attention on the host ----------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostTest.h"
+
+#include <optional>
+
+using namespace mlir;
+using namespace transmamba;
+using namespace testing_tile;
+
+/// Attention to check: which keys a query sees.
+struct AttentionCase {
+  int64_t headDim;
+  bool causal = true;
+  int64_t window = 0;
+  bool hasLengths = false;
+  std::optional<AttentionConfig> config = {};
+};
+
+/// Tokens of the queries and of the keys.
+struct Tokens {
+  int64_t queries, keys;
+};
+
+/// Two heads of queries share one of the keys and values, which are columns of
+/// one tensor, and in causal attention of that of the queries too.
+class HostAttentionTest : public HostTest {
+protected:
+  static constexpr int64_t kHeads = 2, kKeyHeads = 1, kBatches = 2;
+
+  void check(const AttentionCase &attention, ArrayRef<Tokens> sizes);
+  void check(const AttentionShape &shape, const TileKernel &kernel,
+             int64_t blockM, Tokens tokens);
+};
+
+void HostAttentionTest::check(const AttentionCase &attention,
+                              ArrayRef<Tokens> sizes) {
+  const int64_t dim = attention.headDim, any = ShapedType::kDynamic;
+  const int64_t keyColumn = attention.causal ? kHeads * dim : 0,
+                valueColumn = keyColumn + kKeyHeads * dim,
+                width = valueColumn + kKeyHeads * dim;
+  auto fused = RankedTensorType::get({any, any, width}, bf16());
+  auto result = RankedTensorType::get({any, any, kHeads * dim}, bf16());
+  auto list = RankedTensorType::get({any}, IntegerType::get(&context, 32));
+  AttentionShape shape{{attention.causal ? fused : result, 0, kHeads},
+                       {fused, keyColumn, kKeyHeads},
+                       {fused, valueColumn, kKeyHeads},
+                       {result, 0, kHeads},
+                       dim,
+                       1 / std::sqrt(double(dim)),
+                       attention.hasLengths ? list : RankedTensorType(),
+                       attention.causal,
+                       attention.window};
+  AttentionConfig config =
+      attention.config ? *attention.config : chooseAttentionConfig(shape);
+  TileKernel kernel = compile([&](OpBuilder &builder) {
+    buildAttention(builder, builder.getUnknownLoc(), "kernel", shape, config);
+  });
+  for (Tokens tokens : sizes) {
+    SCOPED_TRACE("D=" + std::to_string(dim) +
+                 " queries=" + std::to_string(tokens.queries) +
+                 " keys=" + std::to_string(tokens.keys) +
+                 (attention.causal ? " causal" : "") +
+                 (attention.hasLengths ? " lengths" : "") +
+                 " window=" + std::to_string(attention.window) + " tile " +
+                 std::to_string(config.blockM) + " x " +
+                 std::to_string(config.blockN));
+    check(shape, kernel, config.blockM, tokens);
+    if (HasFatalFailure())
+      return;
+  }
+}
+
+/// Keys and values beyond the length of their row are NaN, and so are the
+/// queries of causal attention.
+void HostAttentionTest::check(const AttentionShape &shape,
+                              const TileKernel &kernel, int64_t blockM,
+                              Tokens tokens) {
+  const int64_t dim = shape.headDim, width = shape.k.tensor.getDimSize(2);
+  // The second row ends before its last block of queries begins, or has no
+  // tokens.
+  int64_t lengths[] = {tokens.keys, tokens.keys / 3};
+  auto end = [&](int64_t b) {
+    return shape.lengths ? lengths[b] : tokens.keys;
+  };
+  using At = std::vector<int64_t>;
+  Buffer x({kBatches, tokens.keys, width}, Element::BF16,
+           [&](const At &at) { return at[1] < end(at[0]) ? draw() : NAN; }),
+      q = drawn({kBatches, tokens.queries, kHeads * dim}),
+      y({kBatches, tokens.queries, kHeads * dim}, Element::BF16, NAN),
+      l({kBatches}, Element::I32,
+        [&](const At &at) { return double(lengths[at[0]]); });
+  Buffer &queries = shape.causal ? x : q;
+  std::vector<testing_tile::Argument> arguments = {&queries, &x, &x};
+  if (shape.lengths)
+    arguments.push_back(&l);
+  if (!shape.causal)
+    arguments.push_back(tokens.keys);
+  arguments.push_back(&y);
+  int64_t blocks = (tokens.queries + blockM - 1) / blockM;
+  ASSERT_EQ(kernel.run(arguments, {kHeads, blocks, kBatches}), 0);
+  ASSERT_TRUE(y.marginsAreWhole());
+  for (int64_t b = 0; b < kBatches; ++b)
+    for (int64_t h = 0; h < kHeads; ++h)
+      for (int64_t t = 0; t < tokens.queries;
+           t += tokens.queries > 64 ? 7 : 1) {
+        int64_t group = h / (kHeads / kKeyHeads) * dim, first = 0,
+                last = end(b);
+        if (shape.causal) {
+          last = t < last ? t + 1 : 0;
+          first = shape.window ? std::max<int64_t>(0, t + 1 - shape.window) : 0;
+        }
+        std::vector<double> weights;
+        double top = -INFINITY, sum = 0;
+        for (int64_t j = first; j < last; ++j) {
+          double score = 0;
+          for (int64_t d = 0; d < dim; ++d)
+            score += queries.at({b, t, h * dim + d}) *
+                     x.at({b, j, shape.k.first + group + d});
+          weights.push_back(shape.scale * score);
+          top = std::max(top, weights.back());
+        }
+        for (double &weight : weights)
+          sum += weight = std::exp(weight - top);
+        for (int64_t d = 0; d < dim; ++d) {
+          double expected = 0, size = 0;
+          for (int64_t j = first; j < last; ++j) {
+            double part = weights[j - first] / sum *
+                          x.at({b, j, shape.v.first + group + d});
+            expected += part;
+            size += std::abs(part);
+          }
+          // Weights are rounded to bf16, and so is the result; sums of f32
+          // are far below.
+          double error = std::ldexp(1.01 * size, -8);
+          error += std::ldexp(std::abs(expected) + error, -8);
+          double found = y.at({b, t, h * dim + d});
+          if (first < last)
+            ASSERT_NEAR(found, expected, error)
+                << b << ", " << h << ", " << t << ", " << d;
+          else
+            ASSERT_EQ(found, 0) << b << ", " << h << ", " << t;
+        }
+      }
+}
+
+TEST_F(HostAttentionTest, HeadDimensions) {
+  for (int64_t dim : {32, 64, 96, 128, 256})
+    for (bool hasLengths : {false, true})
+      check({dim, /*causal=*/true, /*window=*/0, hasLengths}, {{200, 200}});
+}
+
+/// Few, and around the edges of tiles; fewer queries than keys, and more.
+TEST_F(HostAttentionTest, Sizes) {
+  for (bool hasLengths : {false, true}) {
+    check({32, /*causal=*/true, /*window=*/0, hasLengths},
+          {{1, 1}, {2, 2}, {63, 63}, {64, 64}, {129, 129}, {300, 300}});
+    check({32, /*causal=*/false, /*window=*/0, hasLengths},
+          {{1, 1}, {64, 64}, {129, 129}, {1, 300}, {70, 129}, {300, 5}});
+  }
+}
+
+/// A window inside of a tile, as large as one, of several, and of all keys.
+TEST_F(HostAttentionTest, Windows) {
+  for (int64_t window : {1, 65, 128, 300, 1000})
+    check({32, /*causal=*/true, window, /*hasLengths=*/window != 300},
+          {{400, 400}, {65, 65}});
+}
+
+/// What is not chosen for these sizes: tiles that end at the diagonal and that
+/// do not, two warpgroups and three.
+TEST_F(HostAttentionTest, Tiles) {
+  for (AttentionConfig config :
+       {AttentionConfig{128, 128, 2}, {128, 64, 2}, {192, 80, 3}})
+    for (auto [causal, window] : {std::pair{true, 0}, {true, 100}, {false, 0}})
+      check({32, causal, window, /*hasLengths=*/true, config}, {{390, 390}});
+}
