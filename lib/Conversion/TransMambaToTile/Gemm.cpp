@@ -153,12 +153,17 @@ void GemmBuilder::emitTile(Value work, Value first, Value m, Value n) {
   for (Value sum : pending)
     sums.push_back(kernel.create<tile::AwaitOp>(sum, Value()));
   release();
+  // One warpgroup multiplies while the other computes what it has summed up.
+  if (config.alternate)
+    kernel.create<tile::TurnWaitOp>();
   Value place;
   if (stagedRing)
     place = kernel.rowSlice(kernel.wait(stagedRing), first, ownRows);
   else if (staging)
     place = kernel.rowSlice(staging, first, ownRows);
   emitResult(epilogue.compute(sums, place), place, row, n);
+  if (config.alternate)
+    kernel.create<tile::TurnPassOp>();
 }
 
 void GemmBuilder::allocate() {

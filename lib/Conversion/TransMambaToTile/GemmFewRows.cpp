@@ -9,7 +9,9 @@
 // it and all of K, so a sum is made by one block, always in the same order, and
 // a row does not depend on the others. Nearly all of shared memory is rows of B
 // on their way; the products are hidden behind them. The matrix units multiply
-// 64 rows, of which the tile of A has fewer.
+// 64 rows, of which the tile of A has fewer. (A block that took several tiles
+// of columns would save what each begins and ends with; ptxas then makes the
+// products wait for one another, C7514.)
 //
 //===----------------------------------------------------------------------===//
 

@@ -134,13 +134,13 @@ module attributes {transmamba.max_batch = 12 : i64, transmamba.max_sequence = 10
 // CHECK:         tile.launch @gemm_n32_k512_mulf_mulf_f32_tile16x16 grid(%[[C2]], %[[C1]], %[[C1]])
 // CHECK-SAME:        ins(%[[A]], %[[B]], %[[COLUMN]] : tensor<?x512xbf16>, tensor<512x32xbf16>, tensor<?x1xf32>)
 // CHECK:       tile.kernel @gemm_n32_k512_mulf_mulf_f32_tile16x16(
-// CHECK-SAME:      tile.config = {block_k = 128 : i64, block_m = 16 : i64, block_n = 16 : i64, stages = {{[0-9]+}} : i64}
+// CHECK-SAME:      tile.config = {block_k = 256 : i64, block_m = 16 : i64, block_n = 16 : i64, stages = {{[0-9]+}} : i64}
 // CHECK:         %[[BLOCK:.*]] = tile.block_id x
 // CHECK:         %[[N:.*]] = arith.muli %[[BLOCK]]
 // CHECK:         tile.consumers %{{.*}} in 1
-// CHECK-NEXT:      %[[ROWS:.*]] = tile.read %{{.*}}[%c0, %c0] : memref<?x1xf32> -> !tile.rows<64xf32>
-// CHECK:           %[[LEFT:.*]] = tile.load_fragment %{{.*}} : !tile.smem<16x128xbf16> -> !tile.frag<64x128xbf16, a>
-// CHECK:           tile.mma %[[LEFT]], %{{.*}} : !tile.frag<64x128xbf16, a>, !tile.smem<128x16xbf16> -> !tile.pending<64x16xf32>
+// CHECK-NEXT:        %[[ROWS:.*]] = tile.read %{{.*}}[%c0, %c0] : memref<?x1xf32> -> !tile.rows<64xf32>
+// CHECK:           %[[LEFT:.*]] = tile.load_fragment %{{.*}} : !tile.smem<16x256xbf16> -> !tile.frag<64x256xbf16, a>
+// CHECK:           tile.mma %[[LEFT]], %{{.*}} : !tile.frag<64x256xbf16, a>, !tile.smem<256x16xbf16> -> !tile.pending<64x16xf32>
 // CHECK:           %[[SUM:.*]] = tile.await
 // CHECK:           %[[RESULT:.*]] = tile.map (%[[X:.*]] = %[[SUM]], %[[R:.*]] = %[[ROWS]])
 // CHECK:             %[[SCALED:.*]] = arith.mulf %[[X]], %[[R]]

@@ -43,6 +43,27 @@ func.func @f(%a: tensor<?x128xbf16>, %b: tensor<128x64xbf16>, %e: tensor<?x64xf3
 func.func @f(%a: tensor<?x128xbf16>, %b: tensor<128x64xbf16>, %e: tensor<?x64xf32>) -> tensor<?x64xf32> {
   %zero = arith.constant 0.0 : f32
   %c = linalg.fill ins(%zero : f32) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+  // expected-error @+1 {{'tile.config': 'alternate' is 0 or 1, not 2}}
+  %d = linalg.matmul {tile.config = {alternate = 2 : i64}} ins(%a, %b : tensor<?x128xbf16>, tensor<128x64xbf16>) outs(%c : tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %d : tensor<?x64xf32>
+}
+
+// -----
+
+// The kernel for few rows is right for few rows only.
+func.func @f(%a: tensor<20x128xbf16>, %b: tensor<128x64xbf16>, %e: tensor<20x64xf32>) -> tensor<20x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %c = linalg.fill ins(%zero : f32) outs(%e : tensor<20x64xf32>) -> tensor<20x64xf32>
+  // expected-error @+1 {{'tile.config': tiles of 16 x 64 in groups of 1 are not possible}}
+  %d = linalg.matmul {tile.config = {block_m = 16 : i64, block_n = 64 : i64}} ins(%a, %b : tensor<20x128xbf16>, tensor<128x64xbf16>) outs(%c : tensor<20x64xf32>) -> tensor<20x64xf32>
+  return %d : tensor<20x64xf32>
+}
+
+// -----
+
+func.func @f(%a: tensor<?x128xbf16>, %b: tensor<128x64xbf16>, %e: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %c = linalg.fill ins(%zero : f32) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
   // expected-error @+1 {{'tile.config' cannot have "rows" = 128 : i64}}
   %d = linalg.matmul {tile.config = {rows = 128 : i64}} ins(%a, %b : tensor<?x128xbf16>, tensor<128x64xbf16>) outs(%c : tensor<?x64xf32>) -> tensor<?x64xf32>
   return %d : tensor<?x64xf32>

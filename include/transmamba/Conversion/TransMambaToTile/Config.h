@@ -7,9 +7,9 @@
 #ifndef TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_CONFIG_H
 #define TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_CONFIG_H
 
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
-#include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include <functional>
 #include <optional>
@@ -66,16 +66,19 @@ struct GemmShape {
   std::optional<size_t> getStagedOperand() const;
 };
 
-/// A block computes tiles of `blockM` x `blockN`, `blockK` columns of A and rows
-/// of B at a time, of which `stages` are on their way. Two warpgroups share the
-/// rows. Of fewer than 128 rows there is one tile down and one warpgroup: the
-/// kernel for few rows.
+/// A block computes tiles of `blockM` x `blockN`, `blockK` columns of A and
+/// rows of B at a time, of which `stages` are on their way. Two warpgroups
+/// share the rows. Of fewer than 128 rows there is one tile down and one
+/// warpgroup: the kernel for few rows.
 struct GemmConfig {
   int64_t blockM = 128, blockN = 128, stages = 4;
   /// Tiles that follow one another share columns of B for `group` tiles of
   /// rows, so that both operands stay in the second-level cache.
   int64_t group = 8;
   int64_t blockK = 64;
+  /// 1: the warpgroups take turns at what follows their products, so that one
+  /// multiplies meanwhile.
+  int64_t alternate = 0;
 
   bool isForFewRows() const { return blockM < 128; }
 };

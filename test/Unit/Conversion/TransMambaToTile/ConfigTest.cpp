@@ -51,6 +51,23 @@ TEST_F(ConfigTest, NoCandidateIsFasterThanTheChosen) {
     }
 }
 
+/// Few rows: enough blocks to load with, but no second round of them, and
+/// copies that are not too narrow. Where there may be more rows, not at all.
+TEST_F(ConfigTest, FewRows) {
+  EXPECT_EQ(chooseGemmConfig(shape(4608, 1536), 16, true).blockN, 64);
+  EXPECT_EQ(chooseGemmConfig(shape(1536, 4096), 1, true).blockN, 16);
+  EXPECT_EQ(chooseGemmConfig(shape(8192, 2048), 4, true).blockN, 64);
+  EXPECT_EQ(chooseGemmConfig(shape(32000, 1536), 8, true).blockN, 128);
+  for (int64_t rows : {1, 16, 17, 64}) {
+    GemmConfig config = chooseGemmConfig(shape(1536, 4096), rows, true);
+    EXPECT_TRUE(config.isForFewRows());
+    EXPECT_GE(config.blockM, rows);
+    EXPECT_FALSE(
+        chooseGemmConfig(shape(1536, 4096), rows, false).isForFewRows());
+  }
+  EXPECT_FALSE(chooseGemmConfig(shape(1536, 4096), 65, true).isForFewRows());
+}
+
 /// At least two stages, else nothing is on its way while something is
 /// multiplied; and no more than there is room for.
 TEST_F(ConfigTest, StagesFillSharedMemory) {
