@@ -160,7 +160,8 @@ void AttentionBuilder::emitKeyRange() {
       // Queries beyond the last key are not worth their keys.
       end = kernel.select(kernel.less(firstQuery, keyEnd),
                           kernel.min(end, keyEnd), zero);
-  }
+  } else
+    end = kernel.max(end, zero);
   tiles = kernel.ceilDiv(end, config.blockN);
   if (keyEnd)
     tiles = kernel.max(tiles, one);

@@ -23,6 +23,14 @@ static double getScale(AttentionOp op) {
                                        .getDimSize(3)));
 }
 
+/// How many keys a query sees; 0: all up to its own. Kernels compute indices in
+/// 32 bits, and no sequence is that long.
+static int64_t getWindow(AttentionOp op) {
+  constexpr int64_t all = int64_t(1) << 30;
+  int64_t window = op.getWindow().value_or(all);
+  return window < all ? window : 0;
+}
+
 /// The number of heads and their size fit the kernel. The largest score is that
 /// of the largest product: the scale is positive.
 static bool matchesAttention(AttentionOp op) {
@@ -64,17 +72,17 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
              v = findColumns(op.getV(), builder);
   auto joined = RankedTensorType::get({sizes[0], sizes[1], sizes[2] * headDim},
                                       resultType.getElementType());
-  AttentionShape shape{
-      describe(q, op.getQ()),
-      describe(k, op.getK()),
-      describe(v, op.getV()),
-      {joined, 0, sizes[2]},
-      headDim,
-      getScale(op),
-      op.getLengths() ? cast<RankedTensorType>(op.getLengths().getType())
-                      : RankedTensorType(),
-      op.getCausal(),
-      op.getWindow() ? static_cast<int64_t>(*op.getWindow()) : 0};
+  AttentionShape shape{describe(q, op.getQ()),
+                       describe(k, op.getK()),
+                       describe(v, op.getV()),
+                       {joined, 0, sizes[2]},
+                       headDim,
+                       getScale(op),
+                       op.getLengths()
+                           ? cast<RankedTensorType>(op.getLengths().getType())
+                           : RankedTensorType(),
+                       op.getCausal(),
+                       getWindow(op)};
   AttentionConfig config = chooseAttentionConfig(shape);
   FailureOr<DictionaryAttr> wanted = getConfig(op);
   if (failed(wanted) || failed(overrideConfig(*wanted, shape, config, [&] {

@@ -165,6 +165,18 @@ func.func @window(%x: tensor<?x?x4x256xbf16>) -> tensor<?x?x4x256xbf16> {
 
 // -----
 
+// A window that no sequence fills is none.
+// CHECK-LABEL: func.func @all(
+// CHECK:         tile.launch @attention_h4_4_d64 grid
+// CHECK:       tile.kernel @attention_h4_4_d64(
+// CHECK-NOT:     arith.andi
+func.func @all(%x: tensor<?x?x4x64xbf16>) -> tensor<?x?x4x64xbf16> {
+  %y = transmamba.attention %x, %x, %x {causal, window = 4294967296 : i64} : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16> -> tensor<?x?x4x64xbf16>
+  return %y : tensor<?x?x4x64xbf16>
+}
+
+// -----
+
 // What stays: another head dimension, f32, a scale for which the largest product is not the largest score.
 // CHECK-LABEL: func.func @kept(
 // CHECK-COUNT-3: transmamba.attention

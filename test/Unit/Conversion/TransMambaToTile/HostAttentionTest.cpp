@@ -6,6 +6,7 @@
 
 #include "HostTest.h"
 
+#include <algorithm>
 #include <optional>
 
 using namespace mlir;
@@ -81,11 +82,12 @@ void HostAttentionTest::check(const AttentionShape &shape,
                               const TileKernel &kernel, int64_t blockM,
                               Tokens tokens) {
   const int64_t dim = shape.headDim, width = shape.k.tensor.getDimSize(2);
-  // The second row ends before its last block of queries begins, or has no
-  // tokens.
-  int64_t lengths[] = {tokens.keys, tokens.keys / 3};
+  // The first row has all tokens. The second ends before its last block of
+  // queries begins, or has none: the length may be negative.
+  int64_t lengths[] = {tokens.keys + 3, tokens.keys / 3 - 1};
   auto end = [&](int64_t b) {
-    return shape.lengths ? lengths[b] : tokens.keys;
+    return shape.lengths ? std::clamp<int64_t>(lengths[b], 0, tokens.keys)
+                         : tokens.keys;
   };
   using At = std::vector<int64_t>;
   Buffer x({kBatches, tokens.keys, width}, Element::BF16,
