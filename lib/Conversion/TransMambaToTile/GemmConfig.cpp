@@ -226,8 +226,8 @@ LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
           : config.blockM == 128 || config.blockM == 256;
   if (!isPossible || config.blockN < 16 || config.blockN > 256 ||
       config.blockN % 16 != 0 || config.blockK < 16 || config.blockK > 256 ||
-      config.blockK % 16 != 0 || config.group < 1 || config.alternate < 0 ||
-      config.alternate > 1 || getRegisters(shape, config) > kMaxRegisters)
+      config.blockK % 16 != 0 || config.group < 1 ||
+      getRegisters(shape, config) > kMaxRegisters)
     return emitError() << "'" << kTileConfigAttrName << "': tiles of "
                        << config.blockM << " x " << config.blockN
                        << " in groups of " << config.group
