@@ -12,6 +12,31 @@
 using namespace mlir;
 using namespace transmamba::tile;
 
+//===----------------------------------------------------------------------===//
+// LoadOp
+//===----------------------------------------------------------------------===//
+
+// boxes ::= `[` indices `]` (`,` `[` indices `]`)*
+static ParseResult
+parseBoxes(OpAsmParser &parser,
+           SmallVectorImpl<OpAsmParser::UnresolvedOperand> &indices) {
+  do
+    if (parser.parseOperandList(indices, OpAsmParser::Delimiter::Square))
+      return failure();
+  while (succeeded(parser.parseOptionalComma()));
+  return success();
+}
+
+static void printBoxes(OpAsmPrinter &printer, Operation *op,
+                       OperandRange indices) {
+  size_t rank = cast<LoadOp>(op).getSource().getType().getRank();
+  printer << '[' << indices.take_front(rank) << ']';
+  for (size_t first = rank; first < indices.size(); first += rank)
+    printer << ", ["
+            << indices.slice(first, std::min(rank, indices.size() - first))
+            << ']';
+}
+
 #define GET_OP_CLASSES
 #include "Tile/IR/TileOps.cpp.inc"
 
@@ -74,8 +99,13 @@ int64_t KernelOp::getThreads() {
   return warpgroups * kWarpgroupThreads;
 }
 
+TicketsOp KernelOp::getTickets() {
+  auto tickets = getBody().front().getOps<TicketsOp>();
+  return tickets.empty() ? TicketsOp() : *tickets.begin();
+}
+
 int64_t KernelOp::getSharedBytes() {
-  int64_t bytes = 0;
+  int64_t bytes = getTickets() ? kTicketBytes : 0;
   for (Operation &op : getBody().front()) {
     int64_t stages = 1;
     SharedType tile;

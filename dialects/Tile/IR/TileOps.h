@@ -18,6 +18,7 @@
 namespace transmamba::tile {
 class ConsumersOp;
 class ProducerOp;
+class TicketsOp;
 } // namespace transmamba::tile
 
 #define GET_OP_CLASSES

@@ -53,10 +53,10 @@ def Tile_KernelOp : Tile_Op<"kernel", [FunctionOpInterface, IsolatedFromAbove]> 
 
     Constraints: (K1) arguments are memrefs with identity layout, `index` or
     `f32`, and there is no result; (K2) one `tile.consumers`, one `tile.producer`
-    at most; (K3) the registers of all threads of the `occupancy` blocks that
-    share a multiprocessor (one, where it is not given) fit in its 65536; (K4) so
-    does their shared memory in its 228 KB, of which a block costs 1 KB more than
-    it has.
+    at most; (K3) the registers of all threads are as many as a block can start
+    with, if `occupancy` blocks (one, where it is not given) share the 65536 of a
+    multiprocessor: the same number for each thread, a multiple of 8; (K4) their
+    shared memory fits in its 228 KB, of which a block costs 1 KB more than it has.
 
     ```mlir
     tile.kernel @copy(%in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
@@ -100,8 +100,10 @@ def Tile_KernelOp : Tile_Op<"kernel", [FunctionOpInterface, IsolatedFromAbove]> 
     ConsumersOp getConsumers();
     /// Threads of a block: a warpgroup for the producer, and the consumers'.
     int64_t getThreads();
-    /// Bytes of shared memory: rings and tiles, each aligned to 1024, and the
-    /// barriers of rings.
+    /// The items that its blocks draw, or null.
+    TicketsOp getTickets();
+    /// Bytes of shared memory: rings and tiles, each aligned to 1024, the
+    /// barriers of rings and what tickets need.
     int64_t getSharedBytes();
   }];
 }
@@ -154,6 +156,10 @@ def Tile_LaunchOp : Tile_Op<"launch", [
     is what the kernel leaves in the buffer of `outs`, and has its type; on buffers
     there is none.
 
+    A `partial` launch writes a part of each output, and the rest stays as it was.
+    Where an output of one is the result of another launch, the two write different
+    elements, so that nothing depends on which of them is first.
+
     Constraints: (L1) the symbol is a `tile.kernel`; (L2) the operands have the
     types of its arguments, a tensor in place of a memref of the same shape.
 
@@ -163,12 +169,12 @@ def Tile_LaunchOp : Tile_Op<"launch", [
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$gridX, Index:$gridY,
                        Index:$gridZ, Variadic<AnyType>:$inputs,
-                       Variadic<AnyShaped>:$outputs);
+                       Variadic<AnyShaped>:$outputs, UnitAttr:$partial);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)`
     (`ins` `(` $inputs^ `:` type($inputs) `)`)?
-    (`outs` `(` $outputs^ `:` type($outputs) `)`)? attr-dict (`->` type($results)^)?
+    (`outs` `(` $outputs^ `:` type($outputs) `)`)? (`partial` $partial^)? attr-dict (`->` type($results)^)?
   }];
   let extraClassDeclaration = [{
     mlir::MutableOperandRange getDpsInitsMutable() { return getOutputsMutable(); }
@@ -203,6 +209,133 @@ def Tile_GridDimOp : Tile_GridOp<"grid_dim"> {
 }
 
 //===----------------------------------------------------------------------===//
+// Work that blocks draw
+//===----------------------------------------------------------------------===//
+
+def Tile_TicketsOp : Tile_Op<"tickets", [HasParent<"KernelOp">]> {
+  let summary = "items of work, numbered, that the blocks of the grid draw";
+  let description = [{
+    The items 0 to `count` - 1 are drawn in this order, each by one block; a block
+    works on its items in the order in which it drew them. So whoever waits for
+    items with smaller numbers (`tile.look_back`) waits for work that has begun, and
+    the grid may have any number of blocks, in its first direction.
+
+    `control` are words that are 0 before the first launch and belong to launches
+    that follow one another: ticket, blocks that are done, launches so far, one that
+    is kept free, and one for each item. A launch leaves them as the next one, of
+    any number of items, needs them.
+
+    Constraints: (W1) one in a kernel at most, of a `memref<?xi32>`.
+
+    ```mlir
+    %work = tile.tickets %items from %control : memref<?xi32>
+    tile.producer registers 40 {
+      tile.work_loop %item of %work {
+        ...
+      }
+    }
+    tile.consumers %warpgroup in 2 registers 232 {
+      tile.work_loop %item of %work {
+        ...
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Index:$count,
+                       Arg<MemRefRankOf<[I32], [1]>, "",
+                           [MemRead, MemWrite]>:$control);
+  let results = (outs Tile_TicketsType:$result);
+  let assemblyFormat = "$count `from` $control attr-dict `:` type($control)";
+}
+
+def Tile_WorkLoopOp : Tile_Op<"work_loop", [
+    SingleBlockImplicitTerminator<"EndOp">]> {
+  let summary = "for each item that this block draws";
+  let description = [{
+    The producer draws, as soon as it has loaded all of an item, one item ahead of
+    the consumers; they get the same items in the same order. Rings go on from item
+    to item: of each ring, an item waits for the tiles that it loads, and releases
+    those that it waits for.
+
+    Constraints: (W2) where a kernel has `tile.tickets`, its producer and its
+    consumers hold one `tile.work_loop` of them each, not inside anything else;
+    (W3) the body has one argument, the number of the item.
+  }];
+  let arguments = (ins Tile_TicketsType:$tickets);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    mlir::BlockArgument getItem() { return getBody().getArgument(0); }
+  }];
+}
+
+def Tile_PublishOp : Tile_Op<"publish"> {
+  let summary = "say that an item is done";
+  let description = [{
+    Waits for all consumers. What they wrote to global memory before is seen by those
+    who look back to this item.
+
+    Constraints: (W4) inside a `tile.work_loop` of the consumers, the item that it is
+    at.
+  }];
+  let arguments = (ins Index:$item,
+                       Arg<Tile_TicketsType, "", [MemRead, MemWrite]>:$tickets);
+  let assemblyFormat = "$item `of` $tickets attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_LookBackOp : Tile_Op<"look_back"> {
+  let summary = "wait until items have been published";
+  let description = [{
+    The items `first`, `first + stride`, ..., `count` of them; all have smaller
+    numbers than the one that waits. What they have written is seen afterwards: by
+    this warpgroup, or by the loads of the producer.
+
+    Constraints: (W5) inside a `tile.work_loop`.
+  }];
+  let arguments = (ins Index:$first, Index:$count, Index:$stride,
+                       Arg<Tile_TicketsType, "", [MemRead, MemWrite]>:$tickets);
+  let assemblyFormat = "$first `count` $count `stride` $stride `of` $tickets attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_AfterOp : Tile_Op<"after", [
+    MemoryEffects<[MemRead, MemWrite]>,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "what follows reads results of these blocks of another kernel";
+  let description = [{
+    Of the launch of `kernel` that this one follows: `count` blocks from the one at
+    `x`, `y`, `z` on, in one direction of its grid. Launches that run one after the
+    other need no more, so this is nothing then. Where both become one launch, it
+    becomes a `tile.look_back`; results that no `tile.after` speaks of keep launches
+    apart.
+
+    Constraints: (W6) inside `tile.producer` or `tile.consumers`; (W7) the symbol is
+    a `tile.kernel`.
+
+    ```mlir
+    tile.after @states[%head, %batch, %c0] count %segment along z
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$x, Index:$y, Index:$z,
+                       Index:$count, Tile_DimensionAttr:$dimension);
+  let assemblyFormat = "$kernel `[` $x `,` $y `,` $z `]` `count` $count `along` $dimension attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_WorkspaceOp : Tile_Op<"workspace", [Pure]> {
+  let summary = "words that are kept from one run of the model to the next";
+  let description = [{
+    Of the host: the same buffer for all that ask, as long as the longest. Its words
+    are 0 before the first run.
+  }];
+  let arguments = (ins Index:$size);
+  let results = (outs MemRefRankOf<[I32], [1]>:$result);
+  let assemblyFormat = "$size attr-dict `:` type($result)";
+}
+
+//===----------------------------------------------------------------------===//
 // Shared memory and the tiles that go through it
 //===----------------------------------------------------------------------===//
 
@@ -226,19 +359,38 @@ def Tile_LoadOp : Tile_Op<"load"> {
     beyond the bounds of the tensor are zeros. The tile is full when the copy is
     done; the program goes on before.
 
+    Several boxes of equal size, one after the other, stand one below the other in
+    the tile: two heads, say, one for each warpgroup.
+
     Constraints: (D1) one index for each dimension of the tensor; (D2) same type
     of elements; (D3) inside `tile.producer`; (D4) the ring is a `tile.ring`;
     (D5) a row of the tensor is a multiple of 16 bytes, and the size of its last
-    dimension is static.
+    dimension is static; (D8) boxes of a multiple of 8 rows make the tile.
+
+    ```mlir
+    tile.load %k[%t, %column], [%t, %next] to %ring : memref<?x192xbf16>, !tile.ring<128x96xbf16, stages = 2>
+    ```
   }];
   let arguments = (ins Arg<Tile_Tensor, "", [MemRead]>:$source,
                        Variadic<Index>:$indices,
                        Arg<Tile_RingType, "", [MemWrite]>:$ring,
                        OptionalAttr<Tile_CacheAttr>:$cache);
   let assemblyFormat = [{
-    $source `[` $indices `]` `to` $ring (`cache` $cache^)? attr-dict `:` qualified(type($source)) `,` qualified(type($ring))
+    $source `` custom<Boxes>($indices) `to` $ring (`cache` $cache^)? attr-dict `:` qualified(type($source)) `,` qualified(type($ring))
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getNumBoxes() {
+      return getIndices().size() / getSource().getType().getRank();
+    }
+    /// Rows of a box.
+    int64_t getBoxRows() { return getRing().getType().getRows() / getNumBoxes(); }
+    /// The indices of a box.
+    mlir::OperandRange getBox(int64_t number) {
+      int64_t rank = getSource().getType().getRank();
+      return getIndices().slice(number * rank, rank);
+    }
+  }];
 }
 
 def Tile_ConsumerWaitOp : Tile_Op<"consumer_wait", [

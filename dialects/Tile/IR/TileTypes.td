@@ -151,4 +151,12 @@ def Tile_VecType : Tile_VectorType<"Vec", "vec"> {
   let parameters = (ins "int64_t":$size, "::mlir::Type":$elementType);
 }
 
+def Tile_TicketsType : TypeDef<Tile_Dialect, "Tickets"> {
+  let mnemonic = "tickets";
+  let summary = "Items of work that the blocks of a grid draw";
+  let description = [{
+    The result of `tile.tickets`, as the roles of a block take it.
+  }];
+}
+
 #endif // TRANSMAMBA_TILE_IR_TILETYPES

@@ -39,6 +39,17 @@ LogicalResult KernelOp::verifyRegions() {
   if (!producers.empty() && !llvm::hasSingleElement(producers))
     return emitOpError("(K2) has one tile.producer at most");
 
+  auto tickets = block.getOps<TicketsOp>();
+  if (!tickets.empty() && !llvm::hasSingleElement(tickets))
+    return emitOpError("(W1) has one tile.tickets at most");
+  if (!tickets.empty())
+    for (Operation *role :
+         {getProducer().getOperation(), getConsumers().getOperation()})
+      if (!role || !llvm::hasSingleElement(
+                       role->getRegion(0).front().getOps<WorkLoopOp>()))
+        return emitOpError("(W2) draws items: its producer and its consumers "
+                           "have one tile.work_loop each");
+
   int64_t registers =
       (*consumers.begin()).getCount() * (*consumers.begin()).getRegisters();
   if (ProducerOp producer = getProducer())
@@ -47,10 +58,10 @@ LogicalResult KernelOp::verifyRegions() {
   if (blocks < 1 || blocks > 8)
     return emitOpError("(K3) 1 to 8 blocks share a multiprocessor, not ")
            << blocks;
-  registers *= blocks * kWarpgroupThreads;
-  if (registers > kRegisterFile)
-    return emitOpError("(K3) needs ")
-           << registers << " registers of " << kRegisterFile;
+  registers *= kWarpgroupThreads;
+  int64_t most = getRegistersOfBlock(getThreads(), blocks);
+  if (registers > most)
+    return emitOpError("(K3) needs ") << registers << " registers of " << most;
   int64_t bytes = blocks * (getSharedBytes() + kBlockSharedBytes);
   if (bytes > kMultiprocessorSharedBytes)
     return emitOpError("(K4) needs ") << bytes << " bytes of shared memory of "
@@ -143,9 +154,17 @@ static LogicalResult verifyRing(Operation *op, Value ring) {
 }
 
 LogicalResult LoadOp::verify() {
-  if (failed(verifyInside<ProducerOp>(*this, "(D3)")) ||
-      failed(verifyIndices(*this, getSource().getType(), getIndices())) ||
-      failed(verifyBulkCopy(*this, getSource().getType(),
+  int64_t rank = getSource().getType().getRank();
+  if (failed(verifyInside<ProducerOp>(*this, "(D3)")))
+    return failure();
+  if (getIndices().empty() || getIndices().size() % rank != 0)
+    return emitOpError("(D1) has ")
+           << getIndices().size() << " indices for " << rank << " dimensions";
+  if (getNumBoxes() > 1 &&
+      getRing().getType().getRows() % (8 * getNumBoxes()) != 0)
+    return emitOpError("(D8) ") << getNumBoxes() << " boxes do not make "
+                                << getRing().getType().getTile();
+  if (failed(verifyBulkCopy(*this, getSource().getType(),
                             getRing().getType().getElementType())))
     return failure();
   return verifyRing(*this, getRing());

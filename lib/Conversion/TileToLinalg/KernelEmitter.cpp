@@ -68,7 +68,13 @@ LogicalResult KernelEmitter::emitTileOperation(Operation *op, Role &role) {
         role.map(spread, role.get(spread.getSource()));
         return success();
       })
-      .Case<RingOp, EndOp>(done)
+      .Case([&](TicketsOp tickets) {
+        emitDraw(tickets);
+        return success();
+      })
+      .Case([&](WorkLoopOp loop) { return emitWorkLoop(loop, &role); })
+      // Launches run one after the other.
+      .Case<RingOp, EndOp, AfterOp>(done)
 #define CASE(OP, EMIT)                                                         \
   .Case([&](OP typed) {                                                        \
     EMIT(typed, role);                                                         \
@@ -77,6 +83,8 @@ LogicalResult KernelEmitter::emitTileOperation(Operation *op, Role &role) {
       // clang-format off
       CASE(ConsumerWaitOp, emitWait)
       CASE(ConsumerReleaseOp, emitRelease)
+      CASE(PublishOp, emitPublish)
+      CASE(LookBackOp, emitLookBack)
       CASE(FillOp, emitFill)
       CASE(RowReduceOp, emitRowReduce)
       CASE(CompleteOp, emitComplete)

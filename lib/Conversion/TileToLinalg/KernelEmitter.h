@@ -81,7 +81,7 @@ private:
     mlir::SmallVector<LoadOp> loads;
     mlir::Value records;
 
-    int64_t getRank() const;
+    int64_t getNumIndices() const;
   };
   /// The part of a box that is inside of a tensor, in rows and columns of the
   /// box.
@@ -99,6 +99,8 @@ private:
                                 mlir::ArrayRef<Role *> group);
   mlir::LogicalResult emitMeetingLoop(mlir::scf::ForOp loop,
                                       mlir::ArrayRef<Role *> group);
+  mlir::LogicalResult emitMeetingCondition(mlir::scf::IfOp condition,
+                                           mlir::ArrayRef<Role *> group);
   // KernelEmitter.cpp
   mlir::LogicalResult emitOperation(mlir::Operation *op, Role &role);
   mlir::LogicalResult emitTileOperation(mlir::Operation *op, Role &role);
@@ -115,6 +117,14 @@ private:
   void emitEndChecks(mlir::MutableArrayRef<Role> warpgroups);
   mlir::Value canBeLoaded(const Ring &ring, mlir::Value number, Role &role);
   void emitMeetingChecks(mlir::ArrayRef<Role *> group);
+
+  // Tickets.cpp
+  void emitDraw(TicketsOp op);
+  void emitSignOut();
+  mlir::LogicalResult emitWorkLoop(WorkLoopOp loop,
+                                   mlir::ArrayRef<Role *> group);
+  void emitPublish(PublishOp op, Role &role);
+  void emitLookBack(LookBackOp op, Role &role);
 
   // Arithmetic.cpp
   mlir::LogicalResult emitMap(MapOp op, Role &role);
@@ -189,6 +199,11 @@ private:
   int64_t tiles = 0;
   /// By ring: loads so far of the producer.
   mlir::Value loaded;
+  /// The control buffer of tickets, the items that this block draws, and the
+  /// number of the launch.
+  struct Work {
+    mlir::Value control, first, end, launch;
+  } work;
 };
 
 } // namespace transmamba::tile

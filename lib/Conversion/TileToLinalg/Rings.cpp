@@ -12,13 +12,12 @@ using namespace mlir;
 
 namespace transmamba::tile {
 
-/// Of the tensors that are loaded to it.
-int64_t KernelEmitter::Ring::getRank() const {
-  int64_t rank = 0;
+/// Of the boxes that are loaded to it.
+int64_t KernelEmitter::Ring::getNumIndices() const {
+  int64_t count = 0;
   for (LoadOp load : loads)
-    rank = std::max<int64_t>(
-        rank, cast<MemRefType>(load.getSource().getType()).getRank());
-  return rank;
+    count = std::max<int64_t>(count, load.getIndices().size());
+  return count;
 }
 
 //===----------------------------------------------------------------------===//
@@ -27,7 +26,7 @@ int64_t KernelEmitter::Ring::getRank() const {
 
 void KernelEmitter::emitQueues(ProducerOp producer) {
   for (auto &[op, ring] : rings) {
-    int64_t width = 1 + ring.getRank() + rings.size();
+    int64_t width = 1 + ring.getNumIndices() + rings.size();
     auto type =
         MemRefType::get({ShapedType::kDynamic, width}, builder.getIndexType());
     Value count = load(loaded, constant(ring.number));
@@ -54,7 +53,7 @@ void KernelEmitter::emitRecord(LoadOp op, Role &role) {
   for (auto [dim, index] : llvm::enumerate(op.getIndices()))
     set(1 + dim, role.get(index));
   for (int64_t other = 0; other < int64_t(rings.size()); ++other)
-    set(1 + ring.getRank() + other, load(loaded, constant(other)));
+    set(1 + ring.getNumIndices() + other, load(loaded, constant(other)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -68,7 +67,7 @@ Value KernelEmitter::canBeLoaded(const Ring &ring, Value number, Role &role) {
   Value cannot;
   for (auto &[op, other] : rings) {
     Value ringNumber = constant(other.number);
-    Value column = constant(1 + ring.getRank() + other.number);
+    Value column = constant(1 + ring.getNumIndices() + other.number);
     Value filled = load(ring.records, {number, column});
     Value needed = sub(filled, constant(other.type.getStages()));
     Value most = max(load(role.needed, ringNumber), needed);
@@ -158,11 +157,15 @@ void KernelEmitter::emitWait(ConsumerWaitOp op, Role &role) {
     SmallVector<Value> start;
     for (size_t dim = 0; dim < from.getIndices().size(); ++dim)
       start.push_back(this->load(ring.records, {number, constant(1 + dim)}));
-    Box box =
-        emitBox(source, start, ring.type.getRows(), ring.type.getColumns());
-    emitLoops(box, [&](Value row, Value column, ValueRange indices) {
-      store(this->load(source, indices), tile, {row, column});
-    });
+    size_t rank = from.getSource().getType().getRank();
+    for (int64_t i = 0; i < from.getNumBoxes(); ++i) {
+      Box box = emitBox(source, ArrayRef(start).slice(i * rank, rank),
+                        from.getBoxRows(), ring.type.getColumns());
+      Value above = constant(i * from.getBoxRows());
+      emitLoops(box, [&](Value row, Value column, ValueRange indices) {
+        store(this->load(source, indices), tile, {add(row, above), column});
+      });
+    }
   }
 }
 

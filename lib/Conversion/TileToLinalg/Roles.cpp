@@ -8,6 +8,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -138,6 +139,8 @@ LogicalResult KernelEmitter::emit() {
       return failure();
     }
   }
+  if (kernel.getTickets())
+    emitSignOut();
   func::ReturnOp::create(builder, kernel.getLoc());
   return success();
 }
@@ -146,12 +149,15 @@ LogicalResult KernelEmitter::emit() {
 // Warpgroups that meet
 //===----------------------------------------------------------------------===//
 
-/// Whether the operation is a barrier of all consumers, or holds one.
+/// Whether all consumers meet at the operation, or inside of it. The next item
+/// begins for all of them at once.
 static bool meets(Operation *op) {
   return op
-      ->walk([](BarrierOp barrier) {
-        return barrier.getConsumers() ? WalkResult::interrupt()
-                                      : WalkResult::advance();
+      ->walk([](Operation *inner) {
+        auto barrier = dyn_cast<BarrierOp>(inner);
+        bool meeting = isa<WorkLoopOp, PublishOp>(inner) ||
+                       (barrier && barrier.getConsumers());
+        return meeting ? WalkResult::interrupt() : WalkResult::advance();
       })
       .wasInterrupted();
 }
@@ -172,21 +178,62 @@ LogicalResult KernelEmitter::emitBlock(Block &from, ArrayRef<Role *> group) {
     segment.push_back(&op);
     if (group.size() == 1 || !meets(&op))
       continue;
-    auto loop = dyn_cast<scf::ForOp>(op);
-    if (loop) {
-      segment.pop_back();
-    } else if (!isa<BarrierOp>(op)) {
-      op.emitOpError(
-          "holds a barrier of all consumers, which stands in scf.for "
-          "alone");
-      return failure();
-    }
-    if (failed(flush()) || (loop && failed(emitMeetingLoop(loop, group))))
-      return failure();
-    if (!loop)
+    if (isa<BarrierOp, PublishOp>(op)) {
+      if (failed(flush()))
+        return failure();
       emitMeetingChecks(group);
+      continue;
+    }
+    segment.pop_back();
+    if (failed(flush()))
+      return failure();
+    LogicalResult emitted =
+        llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+            .Case([&](scf::ForOp loop) { return emitMeetingLoop(loop, group); })
+            .Case([&](scf::IfOp condition) {
+              return emitMeetingCondition(condition, group);
+            })
+            .Case([&](WorkLoopOp loop) { return emitWorkLoop(loop, group); })
+            .Default([](Operation *other) {
+              return other->emitOpError("holds a barrier of all consumers, "
+                                        "which stands in scf.for, and in "
+                                        "scf.if without results");
+            });
+    if (failed(emitted))
+      return failure();
   }
   return flush();
+}
+
+// scf.if { a  barrier consumers  b } ->
+// scf.if { a of 0, a of 1, b of 0, b of 1 }
+LogicalResult KernelEmitter::emitMeetingCondition(scf::IfOp condition,
+                                                  ArrayRef<Role *> group) {
+  loc = condition.getLoc();
+  if (condition.getNumResults() != 0)
+    return condition.emitOpError("holds a barrier of all consumers, which "
+                                 "stands in scf.for, and in scf.if without "
+                                 "results");
+  OpBuilder::InsertionGuard guard(builder);
+  Value first = group.front()->get(condition.getCondition());
+  for (Role *role : group) {
+    Value own = role->get(condition.getCondition());
+    if (own != first)
+      emitFaultIf(differs(own, first), TileFault::UnevenTurns);
+  }
+  Block *otherwise = condition.elseBlock();
+  auto together =
+      scf::IfOp::create(builder, loc, first, /*withElse=*/bool(otherwise));
+  for (auto [from, to] :
+       {std::pair(condition.thenBlock(), together.thenBlock()),
+        std::pair(otherwise, together.elseBlock())}) {
+    if (!from)
+      continue;
+    builder.setInsertionPointToStart(to);
+    if (failed(emitBlock(*from, group)))
+      return failure();
+  }
+  return success();
 }
 
 // scf.for { a  barrier consumers  b } ->

@@ -37,15 +37,22 @@ public:
                                            emit.constant(type.getSizeInBytes()),
                                            NVVM::MemScopeKind::CTA,
                                            /*relaxed=*/false, Value());
-    emitCopies(op, adaptor, emit, type, ring.getAddress(tile), full);
+    size_t rank = op.getSource().getType().getRank();
+    for (int64_t box = 0; box < op.getNumBoxes(); ++box)
+      emitCopies(op, ArrayRef(adaptor.getIndices()).slice(box * rank, rank),
+                 emit, type,
+                 emit.add(ring.getAddress(tile),
+                          box * op.getBoxRows() * type.getPanelRowBytes()),
+                 full);
     ring.advance(tile, phase);
     rewriter.eraseOp(op);
     return success();
   }
 
 private:
-  void emitCopies(LoadOp op, Adaptor adaptor, Emitter &emit, SharedType type,
-                  Value address, Value full) const {
+  /// One box, whose panels are as far apart as those of the tile.
+  void emitCopies(LoadOp op, ArrayRef<ValueRange> indices, Emitter &emit,
+                  SharedType type, Value address, Value full) const {
     OpBuilder &builder = emit.builder;
     Value map =
         op->getParentOfType<LLVM::LLVMFuncOp>().getArgument(plan.maps.at(op));
@@ -57,7 +64,7 @@ private:
     for (int64_t i = 0; i < type.getColumns() / panel; ++i) {
       // Innermost dimension first.
       SmallVector<Value> coordinates;
-      for (ValueRange index : llvm::reverse(adaptor.getIndices()))
+      for (ValueRange index : llvm::reverse(indices))
         coordinates.push_back(single(index));
       coordinates[0] = emit.add(coordinates[0], i * panel);
       Value target = emit.sharedPointer(

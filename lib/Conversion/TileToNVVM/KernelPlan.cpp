@@ -80,6 +80,14 @@ static LogicalResult planSharedMemory(KernelOp kernel, KernelPlan &plan) {
     plan.rings[ring].barriers = offset;
     offset += kBarrierBytes * ring.getType().getStages();
   }
+  if (TicketsOp tickets = kernel.getTickets()) {
+    if (!plan.target.hasTensorMaps)
+      return tickets.emitOpError("is lowered for chips with a copy engine, not "
+                                 "for ")
+             << plan.target.chip;
+    plan.tickets[tickets] = offset;
+    offset += kTicketBytes;
+  }
   plan.sharedBytes[kernel] = offset;
   if (offset > plan.target.sharedBytes)
     return kernel.emitOpError("asks for ")
@@ -92,6 +100,14 @@ static LogicalResult planSharedMemory(KernelOp kernel, KernelPlan &plan) {
 static SharedType getBox(SharedType tile) {
   return SharedType::get(tile.getContext(),
                          {tile.getRows(), tile.getPanelColumns()},
+                         tile.getElementType());
+}
+
+/// One of the boxes of a load, as a tile.
+static SharedType getBoxOfLoad(LoadOp load) {
+  SharedType tile = load.getRing().getType().getTile();
+  return SharedType::get(tile.getContext(),
+                         {load.getBoxRows(), tile.getColumns()},
                          tile.getElementType());
 }
 
@@ -136,7 +152,7 @@ static LogicalResult planMaps(KernelOp kernel, KernelPlan &plan) {
   WalkResult result = kernel.walk([&](Operation *op) {
     LogicalResult result = success();
     if (auto load = dyn_cast<LoadOp>(op))
-      result = addMap(op, load.getSource(), load.getRing().getType().getTile());
+      result = addMap(op, load.getSource(), getBoxOfLoad(load));
     else if (auto store = dyn_cast<StoreOp>(op))
       result = addMap(op, store.getDestination(), store.getTile().getType());
     return failed(result) ? WalkResult::interrupt() : WalkResult::advance();
@@ -170,10 +186,9 @@ static int64_t getDivisor(Value value) {
   return 1;
 }
 
-static void planCopy(Operation *op, ValueRange indices, Type element,
-                     KernelPlan &plan) {
-  if (getDivisor(indices.back()) * element.getIntOrFloatBitWidth() % 128 == 0)
-    plan.alignedCopies.insert(op);
+static bool isAligned(ValueRange indices, Type element) {
+  return getDivisor(indices.back()) * element.getIntOrFloatBitWidth() % 128 ==
+         0;
 }
 
 /// Multiplications end in order, so those that started after this one may go
@@ -198,16 +213,23 @@ LogicalResult planKernel(KernelOp kernel, KernelPlan &plan) {
   Warpgroups warpgroups{bool(kernel.getProducer()),
                         int64_t(kernel.getConsumers().getCount())};
   kernel.walk([&](Operation *op) {
-    if (isa<BarrierOp, TurnWaitOp, TurnPassOp>(op))
+    if (isa<BarrierOp, TurnWaitOp, TurnPassOp, TicketsOp, PublishOp>(op))
       plan.warpgroups[op] = warpgroups;
+    if (isa<WorkLoopOp, LookBackOp>(op) && op->getParentOfType<ProducerOp>())
+      plan.loads.insert(op);
   });
   kernel.walk([&](LoadOp load) {
-    planCopy(load, load.getIndices(), load.getRing().getType().getElementType(),
-             plan);
+    bool aligned = true;
+    for (int64_t i = 0; i < load.getNumBoxes(); ++i)
+      aligned &=
+          isAligned(load.getBox(i), load.getRing().getType().getElementType());
+    if (aligned)
+      plan.alignedCopies.insert(load);
   });
   kernel.walk([&](StoreOp store) {
-    planCopy(store, store.getIndices(),
-             store.getTile().getType().getElementType(), plan);
+    if (isAligned(store.getIndices(),
+                  store.getTile().getType().getElementType()))
+      plan.alignedCopies.insert(store);
   });
   kernel.walk([&](AwaitOp await) {
     plan.keep[await] = countLaterMultiplications(await);

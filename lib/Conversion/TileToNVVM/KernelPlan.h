@@ -55,7 +55,12 @@ struct KernelPlan {
   /// Of tile.load and tile.store: the box starts at a multiple of 16 bytes of
   /// the tensor, for all that is known of its indices.
   llvm::DenseSet<mlir::Operation *> alignedCopies;
-  /// Of tile.barrier, tile.turn_wait and tile.turn_pass.
+  /// Of tile.tickets, bytes from the start of shared memory.
+  llvm::DenseMap<mlir::Operation *, int64_t> tickets;
+  /// Of the producer: tile.work_loop and tile.look_back.
+  llvm::DenseSet<mlir::Operation *> loads;
+  /// Of tile.barrier, tile.turn_wait, tile.turn_pass, tile.tickets and
+  /// tile.publish.
   llvm::DenseMap<mlir::Operation *, Warpgroups> warpgroups;
   /// Of tile.await: multiplications that may go on.
   llvm::DenseMap<mlir::Operation *, int64_t> keep;

@@ -40,6 +40,18 @@ inline int64_t getRegister(int64_t columns, int64_t block, int64_t column8,
   return block * columns / 2 + 4 * column8 + 2 * secondRow + secondColumn;
 }
 
+/// Named barriers of the hardware; 0 is that of the whole block.
+enum BarrierId {
+  kConsumersBarrier = 1,
+  kWarpgroupBarrier = 2,
+  kTurnBarrier = 5
+};
+
+/// Moves the operations of a region, without its terminator, before `before`.
+void moveBody(mlir::Block &body, mlir::ValueRange arguments,
+              mlir::Operation *before,
+              mlir::ConversionPatternRewriter &rewriter);
+
 void populateStructurePatterns(mlir::TypeConverter &converter,
                                const KernelPlan &plan,
                                mlir::RewritePatternSet &patterns);
@@ -49,6 +61,9 @@ void populateScalarPatterns(mlir::TypeConverter &converter,
 void populateRingPatterns(mlir::TypeConverter &converter,
                           const KernelPlan &plan,
                           mlir::RewritePatternSet &patterns);
+void populateTicketPatterns(mlir::TypeConverter &converter,
+                            const KernelPlan &plan,
+                            mlir::RewritePatternSet &patterns);
 void populateArithmeticPatterns(mlir::TypeConverter &converter,
                                 const KernelPlan &plan,
                                 mlir::RewritePatternSet &patterns);

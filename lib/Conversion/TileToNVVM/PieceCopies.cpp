@@ -141,35 +141,51 @@ public:
     SharedType type = op.getRing().getType().getTile();
     Value tile = ring.getTile(), phase = ring.getPhase();
     ring.waitUntilEmpty(tile, phase);
-    TileBox box(type, ring.getAddress(tile),
-                type.getRows() * type.getPanelRowBytes());
-    TensorBox source(emit, cast<MemRefType>(op.getSource().getType()),
-                     adaptor.getSource(), adaptor.getIndices());
     Value full = ring.getFull(tile);
-    if (hasPieces(op, type, plan)) {
-      forEachPiece(
-          emit, box, source, [&](Value pointer, Value address, Value inside) {
-            Value bytes =
-                emit.select(inside, emit.constant(16), emit.constant(0));
-            NVVM::CpAsyncOp::create(rewriter, op.getLoc(), pointer, address, 16,
-                                    NVVM::LoadCacheModifierKind::CG, bytes);
-          });
+    auto boxType =
+        SharedType::get(op.getContext(), {op.getBoxRows(), type.getColumns()},
+                        type.getElementType());
+    size_t rank = op.getSource().getType().getRank();
+    for (int64_t i = 0; i < op.getNumBoxes(); ++i) {
+      TileBox box(boxType,
+                  emit.add(ring.getAddress(tile),
+                           i * op.getBoxRows() * type.getPanelRowBytes()),
+                  type.getRows() * type.getPanelRowBytes());
+      TensorBox source(emit, cast<MemRefType>(op.getSource().getType()),
+                       adaptor.getSource(),
+                       ArrayRef(adaptor.getIndices()).slice(i * rank, rank));
+      copyBox(op, emit, box, source);
+    }
+    if (hasPieces(op, type, plan))
       NVVM::CpAsyncMBarrierArriveOp::create(
           rewriter, op.getLoc(), emit.sharedPointer(full), /*noinc=*/true);
-    } else {
-      forEachElement(emit, box, source,
-                     [&](Value pointer, Value address, Value inside) {
-                       loadElement(emit, source.getElementBytes(), pointer,
-                                   address, inside);
-                     });
+    else
       emit.assembly("mbarrier.arrive.shared.b64 _, [$0];", "r", {full});
-    }
     ring.advance(tile, phase);
     rewriter.eraseOp(op);
     return success();
   }
 
 private:
+  void copyBox(LoadOp op, Emitter &emit, const TileBox &box,
+               TensorBox &source) const {
+    if (hasPieces(op, box.type, plan)) {
+      forEachPiece(
+          emit, box, source, [&](Value pointer, Value address, Value inside) {
+            Value bytes =
+                emit.select(inside, emit.constant(16), emit.constant(0));
+            NVVM::CpAsyncOp::create(emit.builder, emit.loc, pointer, address,
+                                    16, NVVM::LoadCacheModifierKind::CG, bytes);
+          });
+    } else {
+      forEachElement(emit, box, source,
+                     [&](Value pointer, Value address, Value inside) {
+                       loadElement(emit, source.getElementBytes(), pointer,
+                                   address, inside);
+                     });
+    }
+  }
+
   static void loadElement(Emitter &emit, int64_t bytes, Value pointer,
                           Value address, Value inside) {
     Type type = emit.builder.getIntegerType(8 * bytes);

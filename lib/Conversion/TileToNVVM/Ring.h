@@ -11,6 +11,14 @@
 
 namespace transmamba::tile {
 
+/// Start of shared memory, and some bytes on.
+mlir::Value getShared(Emitter &emit, int64_t offset);
+
+/// Waits for the end of a phase of a barrier. `ahead`: nobody waits for this
+/// thread yet.
+void waitForBarrier(Emitter &emit, const Target &target, mlir::Value barrier,
+                    mlir::Value phase, bool ahead);
+
 /// The values that a ring was converted to, and its plan.
 class Ring {
 public:
@@ -36,9 +44,6 @@ public:
   bool isReleasedByWarps() const { return plan.releasedByWarps; }
 
 private:
-  /// `ahead`: nobody waits for this thread yet.
-  void wait(mlir::Value barrier, mlir::Value phase, bool ahead);
-
   Emitter &emit;
   mlir::ValueRange values;
   const Target &target;

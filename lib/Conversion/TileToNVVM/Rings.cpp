@@ -19,8 +19,8 @@ using namespace mlir;
 
 namespace transmamba::tile {
 
-/// Start of dynamic shared memory, see Structure.cpp.
-static Value getShared(Emitter &emit, int64_t offset) {
+// Dynamic shared memory, see Structure.cpp.
+Value getShared(Emitter &emit, int64_t offset) {
   auto pointer = LLVM::LLVMPointerType::get(emit.builder.getContext(), 3);
   Value address =
       LLVM::AddressOfOp::create(emit.builder, emit.loc, pointer, "tile_shared");
@@ -61,16 +61,17 @@ void Ring::advanceHeld(Value tile) {
 }
 
 void Ring::waitUntilFull(Value tile, Value phase) {
-  wait(getFull(tile), phase, /*ahead=*/false);
+  waitForBarrier(emit, target, getFull(tile), phase, /*ahead=*/false);
 }
 
 // The first round meets free tiles: the phase before the first is over.
 void Ring::waitUntilEmpty(Value tile, Value phase) {
-  wait(getEmpty(tile), emit.exclusiveOr(phase, emit.constant(1)),
-       /*ahead=*/true);
+  waitForBarrier(emit, target, getEmpty(tile),
+                 emit.exclusiveOr(phase, emit.constant(1)), /*ahead=*/true);
 }
 
-void Ring::wait(Value barrier, Value phase, bool ahead) {
+void waitForBarrier(Emitter &emit, const Target &target, Value barrier,
+                    Value phase, bool ahead) {
   if (target.hasSuspendedWait) {
     // Tries for a while, and again: a time limit of the hardware's choice.
     Value ticks = emit.constant(10000000);

@@ -16,13 +16,6 @@ using namespace mlir;
 
 namespace transmamba::tile {
 
-/// Named barriers of the hardware; 0 is that of the whole block.
-enum BarrierId {
-  kConsumersBarrier = 1,
-  kWarpgroupBarrier = 2,
-  kTurnBarrier = 5
-};
-
 static constexpr llvm::StringLiteral kSharedName = "tile_shared";
 
 //===----------------------------------------------------------------------===//
@@ -248,11 +241,10 @@ void KernelPattern::emitBarriers(KernelOp kernel, LLVM::LLVMFuncOp function,
   NVVM::Barrier0Op::create(rewriter, emit.loc);
 }
 
-/// Moves the operations of a role, without its terminator, before `before`.
-static void moveBody(Block &role, ValueRange arguments, Operation *before,
-                     ConversionPatternRewriter &rewriter) {
-  rewriter.eraseOp(role.getTerminator());
-  rewriter.inlineBlockBefore(&role, before, arguments);
+void moveBody(Block &body, ValueRange arguments, Operation *before,
+              ConversionPatternRewriter &rewriter) {
+  rewriter.eraseOp(body.getTerminator());
+  rewriter.inlineBlockBefore(&body, before, arguments);
 }
 
 /// The last warpgroup gives the first its first turn.

@@ -30,6 +30,8 @@ namespace tile {
 ///   ring                           the address of its tiles; cursors: the next
 ///                                  tile, the phase of its barriers, and the
 ///                                  oldest tile that is held
+///   tickets                        how many; the address of the control
+///                                  buffer, and that in shared memory
 ///   smem                           its address
 ///   frag, pending (M x N)          M/64 * N/2 numbers
 ///   operand fragment (M x K)       M/64 * K/4 pairs of halves
@@ -52,6 +54,12 @@ static void addTileConversions(TypeConverter &converter) {
         types.append(3, LLVM::LLVMPointerType::get(type.getContext()));
         return success();
       });
+  converter.addConversion([](TicketsType type,
+                             SmallVectorImpl<Type> &types) -> LogicalResult {
+    Type i32 = IntegerType::get(type.getContext(), 32);
+    types.append({i32, LLVM::LLVMPointerType::get(type.getContext(), 1), i32});
+    return success();
+  });
   converter.addConversion([](SharedType type) -> Type {
     return IntegerType::get(type.getContext(), 32);
   });
@@ -119,6 +127,7 @@ public:
     populateStructurePatterns(converter, plan, patterns);
     populateScalarPatterns(converter, plan, patterns);
     populateRingPatterns(converter, plan, patterns);
+    populateTicketPatterns(converter, plan, patterns);
     populateArithmeticPatterns(converter, plan, patterns);
     populateMemoryPatterns(converter, plan, patterns);
     if (machine->hasTensorMaps)

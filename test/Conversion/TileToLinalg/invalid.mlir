@@ -63,9 +63,12 @@ tile.kernel @makes(%x: memref<?x16xbf16>, %n: index) {
 tile.kernel @meets(%n: index) {
   tile.consumers %warpgroup in 2 registers 128 {
     %is = arith.cmpi eq, %warpgroup, %n : index
-    // expected-error @+1 {{holds a barrier of all consumers, which stands in scf.for alone}}
-    scf.if %is {
+    // expected-error @+1 {{holds a barrier of all consumers, which stands in scf.for, and in scf.if without results}}
+    %x = scf.if %is -> index {
       tile.barrier consumers
+      scf.yield %n : index
+    } else {
+      scf.yield %warpgroup : index
     }
   }
 }

@@ -223,7 +223,7 @@ tile.kernel @k() {
 
 // -----
 
-// expected-error @+1 {{'tile.kernel' op (K3) needs 67584 registers of 65536}}
+// expected-error @+1 {{'tile.kernel' op (K3) needs 67584 registers of 64512}}
 tile.kernel @k() {
   tile.producer registers 48 {
   }
@@ -233,7 +233,7 @@ tile.kernel @k() {
 
 // -----
 
-// expected-error @+1 {{'tile.kernel' op (K3) needs 81920 registers of 65536}}
+// expected-error @+1 {{'tile.kernel' op (K3) needs 16384 registers of 12288}}
 tile.kernel @k() attributes {occupancy = 5 : i32} {
   tile.consumers %warpgroup in 1 registers 128 {
   }
@@ -1201,4 +1201,137 @@ func.func @f(%x: !tile.rows<64xf32>) {
     tile.yield %a : f32
   }
   return
+}
+
+// -----
+
+// expected-error @+1 {{'tile.kernel' op (W1) has one tile.tickets at most}}
+tile.kernel @k(%control: memref<?xi32>, %n: index) {
+  %a = tile.tickets %n from %control : memref<?xi32>
+  %b = tile.tickets %n from %control : memref<?xi32>
+  tile.consumers %warpgroup in 1 registers 128 {
+  }
+}
+
+// -----
+
+// expected-error @+1 {{'tile.kernel' op (W2) draws items: its producer and its consumers have one tile.work_loop each}}
+tile.kernel @k(%control: memref<?xi32>, %n: index) {
+  %work = tile.tickets %n from %control : memref<?xi32>
+  tile.producer registers 24 {
+  }
+  tile.consumers %warpgroup in 1 registers 128 {
+    tile.work_loop %item of %work {
+    }
+  }
+}
+
+// -----
+
+tile.kernel @k(%control: memref<?xi32>, %n: index) {
+  %work = tile.tickets %n from %control : memref<?xi32>
+  tile.consumers %warpgroup in 1 registers 128 {
+    scf.for %i = %n to %n step %n {
+      // expected-error @+1 {{'tile.work_loop' op (W2) stands in tile.producer or tile.consumers, not inside anything else}}
+      tile.work_loop %item of %work {
+      }
+    }
+  }
+}
+
+// -----
+
+tile.kernel @k(%control: memref<?xi32>, %n: index) {
+  %work = tile.tickets %n from %control : memref<?xi32>
+  tile.consumers %warpgroup in 1 registers 128 {
+    // expected-error @+1 {{'tile.work_loop' op (W3) the body has one argument, an index}}
+    "tile.work_loop"(%work) ({
+      "tile.end"() : () -> ()
+    }) : (!tile.tickets) -> ()
+  }
+}
+
+// -----
+
+tile.kernel @k(%control: memref<?xi32>, %n: index) {
+  %work = tile.tickets %n from %control : memref<?xi32>
+  tile.producer registers 24 {
+    tile.work_loop %item of %work {
+      // expected-error @+1 {{'tile.publish' op (W4) stands inside a tile.work_loop of the consumers}}
+      tile.publish %item of %work
+    }
+  }
+  tile.consumers %warpgroup in 1 registers 128 {
+    tile.work_loop %item of %work {
+    }
+  }
+}
+
+// -----
+
+tile.kernel @k(%control: memref<?xi32>, %n: index) {
+  %work = tile.tickets %n from %control : memref<?xi32>
+  tile.producer registers 24 {
+    tile.work_loop %item of %work {
+    }
+  }
+  tile.consumers %warpgroup in 1 registers 128 {
+    tile.work_loop %item of %work {
+      // expected-error @+1 {{'tile.publish' op (W4) publishes the item that the work loop is at}}
+      tile.publish %n of %work
+    }
+  }
+}
+
+// -----
+
+tile.kernel @k(%control: memref<?xi32>, %n: index) {
+  %work = tile.tickets %n from %control : memref<?xi32>
+  tile.consumers %warpgroup in 1 registers 128 {
+    // expected-error @+1 {{'tile.look_back' op (W5) stands inside a tile.work_loop}}
+    tile.look_back %n count %n stride %n of %work
+  }
+}
+
+// -----
+
+tile.kernel @k(%n: index) {
+  // expected-error @+1 {{'tile.after' op (W6) stands inside tile.producer or tile.consumers}}
+  tile.after @k[%n, %n, %n] count %n along x
+  tile.consumers %warpgroup in 1 registers 128 {
+  }
+}
+
+// -----
+
+tile.kernel @k(%n: index) {
+  tile.consumers %warpgroup in 1 registers 128 {
+    // expected-error @+1 {{'tile.after' op (W7) @f is not a tile.kernel}}
+    tile.after @f[%n, %n, %n] count %n along x
+  }
+}
+func.func private @f()
+
+// -----
+
+tile.kernel @k(%x: memref<?x64xbf16>, %n: index) {
+  %ring = tile.ring : !tile.ring<24x64xbf16, stages = 1>
+  tile.producer registers 24 {
+    // expected-error @+1 {{'tile.load' op (D8) 2 boxes do not make '!tile.smem<24x64xbf16>'}}
+    tile.load %x[%n, %n], [%n, %n] to %ring : memref<?x64xbf16>, !tile.ring<24x64xbf16, stages = 1>
+  }
+  tile.consumers %warpgroup in 1 registers 128 {
+  }
+}
+
+// -----
+
+tile.kernel @k(%x: memref<?x64xbf16>, %n: index) {
+  %ring = tile.ring : !tile.ring<24x64xbf16, stages = 1>
+  tile.producer registers 24 {
+    // expected-error @+1 {{'tile.load' op (D1) has 3 indices for 2 dimensions}}
+    tile.load %x[%n, %n], [%n] to %ring : memref<?x64xbf16>, !tile.ring<24x64xbf16, stages = 1>
+  }
+  tile.consumers %warpgroup in 1 registers 128 {
+  }
 }

@@ -178,3 +178,42 @@ tile.kernel @memory(%x: memref<2x?x16xf32>, %h: memref<?x16xf16>, %n: index) {
     tile.write %f to %h[%n, %n] : !tile.frag<64x16xf32>, memref<?x16xf16>
   }
 }
+
+// Work that blocks draw.
+// CHECK-LABEL: tile.kernel @persistent
+tile.kernel @persistent(%in: memref<?x?x64xbf16>, %control: memref<?xi32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %ring = tile.ring : !tile.ring<64x64xbf16, stages = 2>
+  // CHECK: %[[WORK:.*]] = tile.tickets %{{.*}} from %{{.*}} : memref<?xi32>
+  %work = tile.tickets %n from %control : memref<?xi32>
+  tile.producer registers 40 {
+    // CHECK: tile.work_loop %[[ITEM:.*]] of %[[WORK]] {
+    tile.work_loop %item of %work {
+      // CHECK: tile.look_back %{{.*}} count %{{.*}} stride %{{.*}} of %[[WORK]]
+      tile.look_back %c0 count %item stride %c1 of %work
+      // CHECK: tile.load %{{.*}}[%[[ITEM]], %[[C0:.*]], %[[C0]]], [%[[C0]], %[[ITEM]], %[[C0]]] to
+      tile.load %in[%item, %c0, %c0], [%c0, %item, %c0] to %ring : memref<?x?x64xbf16>, !tile.ring<64x64xbf16, stages = 2>
+      // CHECK-NEXT: }
+    }
+  }
+  tile.consumers %warpgroup in 1 registers 128 {
+    tile.work_loop %item of %work {
+      // CHECK: tile.after @copy[%{{.*}}, %{{.*}}, %{{.*}}] count %{{.*}} along y
+      tile.after @copy[%c0, %item, %c1] count %n along y
+      %tile = tile.consumer_wait %ring : !tile.ring<64x64xbf16, stages = 2>
+      tile.consumer_release %ring : !tile.ring<64x64xbf16, stages = 2>
+      // CHECK: tile.publish %{{.*}} of %[[WORK]]
+      tile.publish %item of %work
+    }
+  }
+}
+
+// CHECK-LABEL: func.func @workspace
+func.func @workspace(%n: index, %in: tensor<?x64xbf16>, %out: tensor<?x64xbf16>) -> (memref<?xi32>, tensor<?x64xbf16>) {
+  // CHECK: tile.workspace %{{.*}} : memref<?xi32>
+  %words = tile.workspace %n : memref<?xi32>
+  // CHECK: outs(%{{.*}} : tensor<?x64xbf16>) partial -> tensor<?x64xbf16>
+  %result = tile.launch @copy grid(%n, %n, %n) ins(%in : tensor<?x64xbf16>) outs(%out : tensor<?x64xbf16>) partial -> tensor<?x64xbf16>
+  return %words, %result : memref<?xi32>, tensor<?x64xbf16>
+}

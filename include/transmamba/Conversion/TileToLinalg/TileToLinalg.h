@@ -35,6 +35,8 @@ enum class TileFault : int32_t {
   SliceOutside = 1 << 8,
   /// Reads or writes a tile that it has released.
   TileReleased = 1 << 9,
+  /// Looks back to an item that is not published before it.
+  NotPublished = 1 << 10,
 };
 
 #define GEN_PASS_DECL
