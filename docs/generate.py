@@ -40,8 +40,9 @@ def dialect_references(tblgen):
 
 def pass_reference(tblgen):
     parts = ["# Passes"]
-    for source in sorted(ROOT.glob("include/transmamba/**/Passes.td")):
-        folder = source.parent.relative_to(ROOT / "include" / "transmamba")
+    roots = ROOT / "include" / "transmamba", ROOT / "dialects"
+    sources = {source.parent.relative_to(root): source for root in roots for source in root.glob("**/Passes.td")}
+    for folder, source in sorted(sources.items()):
         parts.append(f"## {folder}\n\n" + generate(tblgen, "-gen-pass-doc", source))
     return "\n\n".join(parts)
 

@@ -8,6 +8,7 @@
 
 #include "Tile/IR/TileDialect.h"
 #include "Tile/Transforms/Bufferization.h"
+#include "Tile/Transforms/Passes.h"
 #include "TransMamba/IR/TransMambaDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -46,6 +47,7 @@ void transmamba::registerTransMambaPasses() {
   registerKernelToGPUPasses();
   registerTileToLinalgPasses();
   registerTransMambaToTilePasses();
+  registerTileTransformsPasses();
   registerTileToGPUPasses();
   registerTileToNVVMPasses();
   registerHostTargetPasses();

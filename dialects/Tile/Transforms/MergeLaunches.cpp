@@ -1,0 +1,329 @@
+//===- MergeLaunches.cpp - One launch of several --------------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MergeKernels.h"
+#include "Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace transmamba {
+#define GEN_PASS_DEF_TILEMERGELAUNCHES
+#include "Tile/Transforms/Passes.h.inc"
+} // namespace transmamba
+
+using namespace mlir;
+using namespace transmamba;
+using namespace transmamba::tile;
+
+//===----------------------------------------------------------------------===//
+// What must hold
+//===----------------------------------------------------------------------===//
+
+static KernelOp getKernel(LaunchOp launch) {
+  return SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch,
+                                                        launch.getKernelAttr());
+}
+
+static bool waitsFor(KernelOp kernel, KernelOp other) {
+  return kernel
+      .walk([&](AfterOp op) {
+        return op.getKernelAttr().getAttr() == other.getSymNameAttr()
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// (G3) What a launch needs of those before it.
+static std::optional<std::string>
+findUnawaitedResult(ArrayRef<LaunchOp> launches) {
+  auto isFromGroup = [&](Value value) {
+    auto from = value.getDefiningOp<LaunchOp>();
+    return from && llvm::is_contained(launches, from);
+  };
+  for (LaunchOp launch : launches) {
+    for (Value input : launch.getInputs()) {
+      if (isa<BaseMemRefType>(input.getType()))
+        return "on buffers it is not seen what launches read";
+      if (isFromGroup(input) &&
+          !waitsFor(getKernel(launch),
+                    getKernel(input.getDefiningOp<LaunchOp>())))
+        return ("@" + launch.getKernel() + " reads what @" +
+                input.getDefiningOp<LaunchOp>().getKernel() +
+                " writes, and does not wait for it (G3)")
+            .str();
+    }
+    for (Value output : launch.getOutputs()) {
+      if (isa<BaseMemRefType>(output.getType()))
+        return "on buffers it is not seen what launches read";
+      if (isFromGroup(output) && !launch.getPartial())
+        return ("@" + launch.getKernel() +
+                " overwrites what another one writes (G3)")
+            .str();
+    }
+  }
+  return std::nullopt;
+}
+
+/// The operations between the launches that need a result of one.
+static llvm::SetVector<Operation *> findUsers(ArrayRef<LaunchOp> launches) {
+  llvm::SetVector<Operation *> users;
+  auto needs = [&](Operation *op) {
+    for (Value operand : op->getOperands()) {
+      Operation *from = operand.getDefiningOp();
+      if (from && (users.contains(from) ||
+                   llvm::is_contained(launches, dyn_cast<LaunchOp>(from))))
+        return true;
+    }
+    return false;
+  };
+  for (Operation *op = launches.front()->getNextNode(); op != launches.back();
+       op = op->getNextNode()) {
+    if (llvm::is_contained(launches, dyn_cast<LaunchOp>(op)))
+      continue;
+    bool needsOne = false;
+    op->walk([&](Operation *inner) { needsOne |= needs(inner); });
+    if (needsOne)
+      users.insert(op);
+  }
+  return users;
+}
+
+/// (G4) Operations that need a result can be moved behind the merged launch.
+static std::optional<std::string>
+findOperationBetween(ArrayRef<LaunchOp> launches,
+                     const llvm::SetVector<Operation *> &users) {
+  auto name = [](Operation *op) { return op->getName().getStringRef(); };
+  for (Operation *user : users) {
+    if (!isMemoryEffectFree(user) && !isa<LaunchOp>(user))
+      return ("an operation '" + name(user) + "' between them has effects (G4)")
+          .str();
+    for (Operation *next : user->getUsers())
+      if (llvm::is_contained(launches, dyn_cast<LaunchOp>(next)))
+        return ("a '" + name(user) + "' stands between result and operand (G4)")
+            .str();
+  }
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// The merged launch
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The operands of the merged launch, and which of them each part has.
+struct MergedOperands {
+  explicit MergedOperands(ArrayRef<LaunchOp> launches);
+
+  unsigned addInput(Value value);
+  unsigned getNumber(Value output) const {
+    return inputs.size() + outputs.lookup(output);
+  }
+
+  /// Tensors, scalars and sizes of grids.
+  llvm::MapVector<Value, unsigned> inputs;
+  /// What each result is, and each operand that starts one; and the operands.
+  llvm::DenseMap<Value, unsigned> outputs;
+  SmallVector<Value> outputOperands;
+  SmallVector<KernelPart> parts;
+};
+
+class MergeLaunches final
+    : public transmamba::impl::TileMergeLaunchesBase<MergeLaunches> {
+public:
+  void runOnOperation() override;
+
+private:
+  /// Says why not, or nothing.
+  std::optional<std::string> merge(ArrayRef<LaunchOp> launches);
+};
+} // namespace
+
+unsigned MergedOperands::addInput(Value value) {
+  return inputs.try_emplace(value, inputs.size()).first->second;
+}
+
+MergedOperands::MergedOperands(ArrayRef<LaunchOp> launches) {
+  auto isResult = [&](Value value) {
+    return llvm::is_contained(launches, value.getDefiningOp<LaunchOp>());
+  };
+  for (LaunchOp launch : launches) {
+    for (Value input : launch.getInputs())
+      if (!isResult(input))
+        addInput(input);
+    for (Value extent :
+         {launch.getGridX(), launch.getGridY(), launch.getGridZ()})
+      if (!getConstantIntValue(extent))
+        addInput(extent);
+  }
+  for (LaunchOp launch : launches) {
+    KernelPart &part = parts.emplace_back();
+    part.kernel = getKernel(launch);
+    for (Value input : launch.getInputs())
+      part.arguments.push_back(isResult(input) ? getNumber(input)
+                                               : inputs.lookup(input));
+    for (auto [output, result] :
+         llvm::zip_equal(launch.getOutputs(), launch.getResults())) {
+      if (isResult(output)) {
+        outputs[result] = outputs.lookup(output);
+      } else {
+        outputs[result] = outputOperands.size();
+        outputOperands.push_back(output);
+      }
+      part.arguments.push_back(getNumber(result));
+    }
+    Value grid[] = {launch.getGridX(), launch.getGridY(), launch.getGridZ()};
+    for (auto [extent, described] : llvm::zip_equal(grid, part.grid)) {
+      described.constant = getConstantIntValue(extent);
+      if (!described.constant)
+        described.argument = inputs.lookup(extent);
+    }
+  }
+}
+
+static Type getArgumentType(Value operand) {
+  if (auto tensor = dyn_cast<RankedTensorType>(operand.getType()))
+    return MemRefType::get(tensor.getShape(), tensor.getElementType());
+  return operand.getType();
+}
+
+/// What others wait for comes first, then those who wait, then all others:
+/// items that depend on one another have the time that the others take.
+static void sortParts(SmallVectorImpl<KernelPart> &parts) {
+  auto getRank = [&](KernelPart part) {
+    bool waits = false;
+    for (const KernelPart &other : parts) {
+      if (waitsFor(other.kernel, part.kernel))
+        return 0;
+      waits |= waitsFor(part.kernel, other.kernel);
+    }
+    return waits ? 1 : 2;
+  };
+  SmallVector<KernelPart> sorted;
+  for (int rank : {0, 1, 2})
+    llvm::copy_if(
+        parts, std::back_inserter(sorted),
+        [&](const KernelPart &part) { return getRank(part) == rank; });
+  parts = std::move(sorted);
+}
+
+/// Whether the kernel is right; what its verifier says is kept in `message`.
+static bool isValid(KernelOp kernel, std::string &message) {
+  ScopedDiagnosticHandler handler(kernel.getContext(),
+                                  [&](Diagnostic &diagnostic) {
+                                    if (message.empty())
+                                      message = diagnostic.str();
+                                    return success();
+                                  });
+  return succeeded(verify(kernel));
+}
+
+std::optional<std::string> MergeLaunches::merge(ArrayRef<LaunchOp> launches) {
+  if (auto obstacle = findUnawaitedResult(launches))
+    return obstacle;
+  llvm::SetVector<Operation *> users = findUsers(launches);
+  if (auto obstacle = findOperationBetween(launches, users))
+    return obstacle;
+  MergedOperands operands(launches);
+  if (auto obstacle = findMergeObstacle(operands.parts))
+    return obstacle;
+  sortParts(operands.parts);
+
+  SmallVector<Value> inputs, outputs = operands.outputOperands;
+  for (auto &[value, number] : operands.inputs)
+    inputs.push_back(value);
+  SmallVector<Type> types;
+  for (ValueRange values : {ValueRange(inputs), ValueRange(outputs)})
+    for (Value value : values)
+      types.push_back(getArgumentType(value));
+  auto words = MemRefType::get(ShapedType::kDynamic,
+                               IntegerType::get(&getContext(), 32));
+  types.push_back(words);
+
+  std::string name, complaint;
+  for (LaunchOp launch : launches)
+    name += (name.empty() ? "" : "_and_") + launch.getKernel().str();
+  LaunchOp last = launches.back();
+  Location loc = last.getLoc();
+  OpBuilder detached(&getContext());
+  KernelOp kernel = mergeKernels(detached, loc, name, operands.parts, types);
+  SymbolTable symbols(getOperation());
+  symbols.insert(kernel);
+  if (!isValid(kernel, complaint)) {
+    symbols.erase(kernel);
+    return complaint + " (G5)";
+  }
+
+  OpBuilder builder(last);
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  Value items;
+  for (LaunchOp launch : launches) {
+    Value blocks = builder.createOrFold<arith::MulIOp>(
+        loc,
+        builder.createOrFold<arith::MulIOp>(loc, launch.getGridX(),
+                                            launch.getGridY()),
+        launch.getGridZ());
+    items = items ? builder.createOrFold<arith::AddIOp>(loc, items, blocks)
+                  : blocks;
+  }
+  Value blocks = builder.createOrFold<arith::MulIOp>(
+      loc, MultiprocessorsOp::create(builder, loc),
+      index(kernel.getOccupancy()));
+  blocks = arith::MinUIOp::create(builder, loc, blocks, items);
+  Value control = WorkspaceOp::create(
+      builder, loc, words,
+      arith::AddIOp::create(builder, loc, items, index(kControlItems)));
+  SmallVector<Type> resultTypes;
+  for (Value output : outputs)
+    resultTypes.push_back(output.getType());
+  outputs.push_back(control);
+  auto merged =
+      LaunchOp::create(builder, loc, resultTypes,
+                       FlatSymbolRefAttr::get(kernel.getSymNameAttr()), blocks,
+                       index(1), index(1), inputs, outputs);
+  Operation *place = merged;
+  for (Operation *user : users) {
+    user->moveAfter(place);
+    place = user;
+  }
+  for (LaunchOp launch : llvm::reverse(launches)) {
+    for (Value result : launch.getResults())
+      result.replaceAllUsesWith(
+          merged.getResult(operands.outputs.lookup(result)));
+    launch.erase();
+  }
+  // What waits for others goes before them.
+  llvm::SetVector<Operation *> kernels;
+  for (const KernelPart &part : llvm::reverse(operands.parts))
+    kernels.insert(part.kernel);
+  for (Operation *own : kernels)
+    if (SymbolTable::symbolKnownUseEmpty(own, getOperation()))
+      symbols.erase(own);
+  numMerged += launches.size() - 1;
+  return std::nullopt;
+}
+
+void MergeLaunches::runOnOperation() {
+  llvm::MapVector<std::pair<Block *, int64_t>, SmallVector<LaunchOp>> groups;
+  getOperation().walk([&](LaunchOp launch) {
+    if (auto group = launch->getAttrOfType<IntegerAttr>(kTileGroupAttrName))
+      groups[{launch->getBlock(), group.getInt()}].push_back(launch);
+  });
+  for (auto &[key, launches] : groups) {
+    if (launches.size() < 2)
+      continue;
+    if (auto obstacle = merge(launches))
+      launches.front().emitRemark("these launches stay apart: ") << *obstacle;
+  }
+}
