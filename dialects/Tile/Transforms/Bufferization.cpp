@@ -42,8 +42,10 @@ struct LaunchBufferization
           LaunchBufferization, LaunchOp> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
                               const bufferization::AnalysisState &) const {
-    // What the kernel leaves of an output does not depend on what was there.
-    return !cast<LaunchOp>(op).isDpsInit(&operand);
+    // What the kernel leaves of an output does not depend on what was there,
+    // unless it leaves a part as it was.
+    auto launch = cast<LaunchOp>(op);
+    return launch.getPartial() || !launch.isDpsInit(&operand);
   }
 
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
@@ -85,11 +87,12 @@ struct LaunchBufferization
       return success();
     };
     if (failed(replace(inputs, /*copy=*/true)) ||
-        failed(replace(whole, /*copy=*/false)))
+        failed(replace(whole, /*copy=*/launch.getPartial())))
       return failure();
     auto onBuffers = LaunchOp::create(
         rewriter, loc, TypeRange(), launch.getKernelAttr(), launch.getGridX(),
         launch.getGridY(), launch.getGridZ(), inputs, whole);
+    onBuffers.setPartial(launch.getPartial());
     onBuffers->setDiscardableAttrs(launch->getDiscardableAttrDictionary());
     SmallVector<Value> results;
     for (auto [output, buffer, tensor] :

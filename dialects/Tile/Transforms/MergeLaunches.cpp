@@ -14,6 +14,7 @@
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace transmamba {
 #define GEN_PASS_DEF_TILEMERGELAUNCHES
@@ -145,6 +146,11 @@ public:
 private:
   /// Says why not, or nothing.
   std::optional<std::string> merge(ArrayRef<LaunchOp> launches);
+  /// A kernel like this one that is there already, in place of it.
+  KernelOp findEqual(KernelOp kernel);
+
+  /// Those that were merged, by the name that they would like to have.
+  llvm::StringMap<SmallVector<KernelOp>> kernels;
 };
 } // namespace
 
@@ -227,6 +233,18 @@ static bool isValid(KernelOp kernel, std::string &message) {
   return succeeded(verify(kernel));
 }
 
+KernelOp MergeLaunches::findEqual(KernelOp kernel) {
+  StringAttr name = kernel.getSymNameAttr();
+  for (KernelOp other : kernels[name]) {
+    kernel.setSymNameAttr(other.getSymNameAttr());
+    if (OperationEquivalence::isEquivalentTo(
+            kernel, other, OperationEquivalence::IgnoreLocations))
+      return other;
+  }
+  kernel.setSymNameAttr(name);
+  return KernelOp();
+}
+
 std::optional<std::string> MergeLaunches::merge(ArrayRef<LaunchOp> launches) {
   if (auto obstacle = findUnawaitedResult(launches))
     return obstacle;
@@ -257,10 +275,16 @@ std::optional<std::string> MergeLaunches::merge(ArrayRef<LaunchOp> launches) {
   OpBuilder detached(&getContext());
   KernelOp kernel = mergeKernels(detached, loc, name, operands.parts, types);
   SymbolTable symbols(getOperation());
-  symbols.insert(kernel);
-  if (!isValid(kernel, complaint)) {
-    symbols.erase(kernel);
-    return complaint + " (G5)";
+  if (KernelOp equal = findEqual(kernel)) {
+    kernel.erase();
+    kernel = equal;
+  } else {
+    symbols.insert(kernel);
+    if (!isValid(kernel, complaint)) {
+      symbols.erase(kernel);
+      return complaint + " (G5)";
+    }
+    kernels[name].push_back(kernel);
   }
 
   OpBuilder builder(last);
@@ -304,10 +328,10 @@ std::optional<std::string> MergeLaunches::merge(ArrayRef<LaunchOp> launches) {
     launch.erase();
   }
   // What waits for others goes before them.
-  llvm::SetVector<Operation *> kernels;
+  llvm::SetVector<Operation *> separate;
   for (const KernelPart &part : llvm::reverse(operands.parts))
-    kernels.insert(part.kernel);
-  for (Operation *own : kernels)
+    separate.insert(part.kernel);
+  for (Operation *own : separate)
     if (SymbolTable::symbolKnownUseEmpty(own, getOperation()))
       symbols.erase(own);
   numMerged += launches.size() - 1;

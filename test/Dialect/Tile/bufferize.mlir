@@ -39,6 +39,19 @@ func.func @columns(%x: tensor<?x128xbf16>, %y: tensor<?x128xbf16> {bufferization
   return %all : tensor<?x128xbf16>
 }
 
+// A partial launch leaves elements as they were: they are there before, also where the place is another one.
+// CHECK-LABEL: func.func @partial(
+// CHECK-SAME:      %[[X:.*]]: memref<?x64xbf16>, %[[Y:.*]]: memref<?x64xbf16>
+// CHECK:         %[[OUT:.*]] = memref.alloc(%{{.*}})
+// CHECK:         memref.copy %[[Y]], %[[OUT]]
+// CHECK:         tile.launch @copy grid({{.*}}) ins(%[[X]] : memref<?x64xbf16>) outs(%[[OUT]] : memref<?x64xbf16>) partial
+// CHECK:         return %[[OUT]]
+func.func @partial(%x: tensor<?x64xbf16>, %y: tensor<?x64xbf16> {bufferization.writable = false}, %n: index) -> tensor<?x64xbf16> {
+  %c1 = arith.constant 1 : index
+  %r = tile.launch @copy grid(%n, %c1, %c1) ins(%x : tensor<?x64xbf16>) outs(%y : tensor<?x64xbf16>) partial -> tensor<?x64xbf16>
+  return %r : tensor<?x64xbf16>
+}
+
 // A launch whose result is not used is none.
 // UNUSED-LABEL: func.func @unused(
 // UNUSED-NEXT:    return

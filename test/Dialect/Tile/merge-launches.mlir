@@ -143,18 +143,21 @@ tile.kernel @second(%sums: memref<?x64xf32>, %y: memref<?x64xf32>) {
 
 // -----
 
-// Twice the same kernel.
+// Twice the same kernel, and the same twice: one kernel is left.
 // CHECK-LABEL: func.func @twice(
+// CHECK:         tile.launch @copy_and_copy grid
 // CHECK:         tile.launch @copy_and_copy grid
 // CHECK-NOT:     tile.kernel @copy(
 // CHECK:         tile.kernel @copy_and_copy(
-// CHECK-NOT:     tile.kernel @copy(
+// CHECK-NOT:     tile.kernel
 func.func @twice(%x: tensor<?x64xbf16>, %n: index) -> (tensor<?x64xbf16>, tensor<?x64xbf16>) {
   %c1 = arith.constant 1 : index
   %empty = tensor.empty(%n) : tensor<?x64xbf16>
   %a = tile.launch @copy grid(%n, %c1, %c1) ins(%x : tensor<?x64xbf16>) outs(%empty : tensor<?x64xbf16>) {tile.group = 0} -> tensor<?x64xbf16>
   %b = tile.launch @copy grid(%n, %c1, %c1) ins(%x : tensor<?x64xbf16>) outs(%empty : tensor<?x64xbf16>) {tile.group = 0} -> tensor<?x64xbf16>
-  return %a, %b : tensor<?x64xbf16>, tensor<?x64xbf16>
+  %c = tile.launch @copy grid(%n, %c1, %c1) ins(%a : tensor<?x64xbf16>) outs(%empty : tensor<?x64xbf16>) {tile.group = 1} -> tensor<?x64xbf16>
+  %d = tile.launch @copy grid(%n, %c1, %c1) ins(%a : tensor<?x64xbf16>) outs(%empty : tensor<?x64xbf16>) {tile.group = 1} -> tensor<?x64xbf16>
+  return %c, %d : tensor<?x64xbf16>, tensor<?x64xbf16>
 }
 tile.kernel @copy(%in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
   %c0 = arith.constant 0 : index
