@@ -64,6 +64,7 @@ private:
                          llvm::function_ref<void(raw_ostream &)> print);
   FailureOr<bool> finish(Phase phase, StringRef target, ModuleOp module);
 
+  void describeWorkspace(int64_t words);
   LogicalResult describeModel(ModuleOp module);
   LogicalResult describeStates(func::FuncOp entry);
   LogicalResult addParameters(ModuleOp module);
@@ -193,6 +194,23 @@ LogicalResult Compilation::describeStates(func::FuncOp entry) {
   return success();
 }
 
+/// The last of the states: what kernels keep for themselves.
+void Compilation::describeWorkspace(int64_t words) {
+  std::vector<package::State> &states = result.manifest.states;
+  if (words == 0)
+    return;
+  if (states.size() == plans.workspace) {
+    package::State workspace;
+    workspace.name = "workspace";
+    workspace.kind = "workspace";
+    workspace.type = package::ElementType::I32;
+    workspace.rowShape = {0};
+    states.push_back(std::move(workspace));
+  }
+  int64_t &size = states.back().rowShape.front();
+  size = std::max(size, words);
+}
+
 LogicalResult Compilation::describeModel(ModuleOp module) {
   package::Manifest &manifest = result.manifest;
   manifest.producer = "transmamba-compile " TRANSMAMBA_VERSION
@@ -224,6 +242,8 @@ LogicalResult Compilation::describeModel(ModuleOp module) {
   if (entries == 0)
     return module.emitError("there is no entry point: no function is marked '")
            << TransMambaDialect::kEntryAttr << "'";
+
+  plans.workspace = manifest.states.size();
 
   // The element type of the model is that of its largest parameter.
   int64_t largest = -1;
@@ -395,17 +415,20 @@ FailureOr<bool> Compilation::compileTarget(ModuleOp linalgModule,
   OwningOpRef<ModuleOp> module = linalgModule.clone();
   package::Variant variant;
   variant.target = target.getName();
+  int64_t workspaceWords = 0;
   if (failed(runPasses(
           *module, [&](OpPassManager &pm) { populateDispatch(pm, target); })))
     return failure();
   for (auto function : module->getOps<func::FuncOp>()) {
     if (!function->hasAttr(TransMambaDialect::kEntryAttr))
       continue;
-    FailureOr<package::EntryPoint> plan = extractLaunchPlan(function, plans);
+    FailureOr<package::EntryPoint> plan =
+        extractLaunchPlan(function, plans, &workspaceWords);
     if (failed(plan))
       return failure();
     variant.entries.push_back(std::move(*plan));
   }
+  describeWorkspace(workspaceWords);
   if (failed(checkPlans(*module, result, variant)))
     return failure();
   FailureOr<bool> last = target.kind == CompileTarget::Kind::Cpu
@@ -496,9 +519,15 @@ FailureOr<ModuleOp> Compilation::lowerFor(const CompileTarget &target,
                                           ModuleOp fused) {
   if (target.hasTileKernels()) {
     OwningOpRef<ModuleOp> tiled = fused.clone();
-    if (failed(runPasses(*tiled, populateTilePhase)))
+    if (failed(runPasses(
+            *tiled, [&](OpPassManager &pm) { populateTilePhase(pm, target); })))
       return failure();
     FailureOr<bool> last = finish(Phase::Tile, target.getName(), *tiled);
+    if (succeeded(last) && !*last && target.mergesLaunches()) {
+      if (failed(runPasses(*tiled, populateMergePhase)))
+        return failure();
+      last = finish(Phase::Merge, target.getName(), *tiled);
+    }
     if (failed(last))
       return failure();
     if (*last)

@@ -6,6 +6,7 @@
 
 #include "transmamba/Pipelines/Phases.h"
 
+#include "Tile/Transforms/Passes.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -30,6 +31,8 @@ static constexpr PhaseInfo phases[] = {
      "a TransPoint for each layer; what a layer never uses is gone"},
     {Phase::Fuse, "fuse", "one transmamba.switch for each hybrid mixer"},
     {Phase::Tile, "tile", "GPU: tile kernels of hot operations (sm_90a, bf16)"},
+    {Phase::Merge, "merge",
+     "GPU: tile kernels that belong together as one persistent kernel"},
     {Phase::Linalg, "linalg",
      "linalg on tensors; hot operations as loops over workgroups"},
     {Phase::Cpu, "cpu",
@@ -111,6 +114,8 @@ bool transmamba::hasPhase(const CompileTarget &target, Phase phase) {
   switch (phase) {
   case Phase::Tile:
     return target.hasTileKernels();
+  case Phase::Merge:
+    return target.mergesLaunches();
   case Phase::Cpu:
   case Phase::Llvm:
   case Phase::Object:
@@ -137,8 +142,16 @@ void transmamba::populateFusePhase(OpPassManager &pm) {
   populateFusePipeline(pm);
 }
 
-void transmamba::populateTilePhase(OpPassManager &pm) {
-  pm.addPass(createConvertTransMambaToTile());
+void transmamba::populateTilePhase(OpPassManager &pm,
+                                   const CompileTarget &target) {
+  ConvertTransMambaToTileOptions options;
+  options.groups = target.mergesLaunches();
+  pm.addPass(createConvertTransMambaToTile(options));
+  populateCleanUp(pm);
+}
+
+void transmamba::populateMergePhase(OpPassManager &pm) {
+  pm.addPass(createTileMergeLaunches());
   populateCleanUp(pm);
 }
 
@@ -205,6 +218,8 @@ struct ToGpuOptions : public PassPipelineOptions<ToGpuOptions> {
       llvm::cl::init(GpuKernels::Tile),
       llvm::cl::values(
           clEnumValN(GpuKernels::Tile, "tile", "tile kernels, on sm_90a"),
+          clEnumValN(GpuKernels::Merged, "merged",
+                     "tile kernels, one launch where they belong together"),
           clEnumValN(GpuKernels::Linalg, "linalg", "as everything else"))};
   Option<Format> format{
       *this, "format", llvm::cl::desc("Contents of the gpu.binary"),
@@ -237,7 +252,9 @@ static void toGpu(OpPassManager &pm, const ToGpuOptions &options) {
   populateSchedulePhase(pm);
   populateFusePhase(pm);
   if (target.hasTileKernels())
-    populateTilePhase(pm);
+    populateTilePhase(pm, target);
+  if (target.mergesLaunches())
+    populateMergePhase(pm);
   populateLinalgPhase(pm);
   populateDispatch(pm, target);
   populateGpuKernels(pm);

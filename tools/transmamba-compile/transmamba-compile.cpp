@@ -83,6 +83,8 @@ static cl::opt<GpuKernels> gpuKernels(
     cl::init(GpuKernels::Tile),
     cl::values(clEnumValN(GpuKernels::Tile, "tile",
                           "tile kernels where the chip is sm_90a (default)"),
+               clEnumValN(GpuKernels::Merged, "merged",
+                          "the same, one launch of what belongs together"),
                clEnumValN(GpuKernels::Linalg, "linalg",
                           "as all other operations")),
     cl::cat(targetCategory));
@@ -308,7 +310,8 @@ static LogicalResult readOptions(CompileOptions &options) {
     options.targets.push_back(*target);
   }
   bool isOfTarget =
-      options.stopAfter == Phase::Tile || options.stopAfter > Phase::Linalg;
+      options.stopAfter == Phase::Tile ||
+      options.stopAfter == Phase::Merge || options.stopAfter > Phase::Linalg;
   if (isOfTarget && !packages) {
     if (options.targets.size() != 1)
       return usageError("--compile-to=" + compileTo +

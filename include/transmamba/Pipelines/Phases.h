@@ -29,6 +29,7 @@ enum class Phase {
   Schedule,
   Fuse,
   Tile,
+  Merge,
   Linalg,
   Cpu,
   Llvm,
@@ -54,6 +55,8 @@ std::optional<Phase> parsePhase(llvm::StringRef name);
 enum class GpuKernels {
   /// Tile kernels, where the chip has what they need; linalg elsewhere.
   Tile,
+  /// The same; kernels that belong together are one launch.
+  Merged,
   /// Linalg on tiles, as everything else.
   Linalg
 };
@@ -71,7 +74,11 @@ struct CompileTarget {
 
   bool hasTileKernels() const {
     return kind == Kind::Nvidia && chip == "sm_90a" &&
-           gpuKernels == GpuKernels::Tile;
+           gpuKernels != GpuKernels::Linalg;
+  }
+
+  bool mergesLaunches() const {
+    return hasTileKernels() && gpuKernels == GpuKernels::Merged;
   }
 
   /// The name in a package: "cpu:x86-64-v3", "nvidia:sm_90a".
@@ -86,16 +93,18 @@ getTargets();
 /// this machine supports.
 std::optional<CompileTarget> parseTarget(llvm::StringRef name);
 
-/// Whether a phase belongs to a target: those up to Linalg but Tile, and
-/// Package, belong to all.
+/// Whether a phase belongs to a target: those up to Linalg but Tile and Merge,
+/// and Package, belong to all.
 bool hasPhase(const CompileTarget &target, Phase phase);
 
 /// The TransPoints of the layers; branches and state that no layer uses go.
 void populateSchedulePhase(mlir::OpPassManager &pm);
 /// One switch where there were attention, conversion, scan and concat.
 void populateFusePhase(mlir::OpPassManager &pm);
-/// Hot operations to tile kernels.
-void populateTilePhase(mlir::OpPassManager &pm);
+/// Hot operations to tile kernels, which a phase Merge can join.
+void populateTilePhase(mlir::OpPassManager &pm, const CompileTarget &target);
+/// Tile kernels that belong together to one persistent kernel.
+void populateMergePhase(mlir::OpPassManager &pm);
 /// Everything else to linalg and workgroup loops on tensors.
 void populateLinalgPhase(mlir::OpPassManager &pm);
 /// The first half of the phases cpu and gpu: kernels and dispatches, still with

@@ -126,6 +126,7 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
   auto launch = tile::LaunchOp::create(
       builder, loc, TypeRange(joined), FlatSymbolRefAttr::get(kernel),
       index(shape.q.heads), blocks, batch, inputs, ValueRange(empty));
+  setGroup(launch, op);
   SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
   Value result = tensor::ExpandShapeOp::create(
       builder, loc, resultType, launch.getResult(0), groups, outputSizes);

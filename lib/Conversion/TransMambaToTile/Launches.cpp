@@ -6,6 +6,7 @@
 
 #include "Launches.h"
 
+#include "Tile/Transforms/Passes.h"
 #include "TransMamba/IR/TransMambaOps.h"
 #include "mlir/IR/SymbolTable.h"
 
@@ -21,6 +22,11 @@ Launches::Launches(ModuleOp module) : module(module) {
   maxSequence = getBound(TransMambaDialect::kMaxSequenceAttr);
   hasBounds = module->hasAttr(TransMambaDialect::kMaxBatchAttr) &&
               module->hasAttr(TransMambaDialect::kMaxSequenceAttr);
+}
+
+void transmamba::setGroup(tile::LaunchOp launch, Operation *op) {
+  if (Attribute group = op->getAttr(kTileGroupAttrName))
+    launch->setAttr(kTileGroupAttrName, group);
 }
 
 StringAttr Launches::insert(tile::KernelOp kernel) {

@@ -50,6 +50,9 @@ inline bool isHalf(mlir::Type type) {
   return mlir::isa<mlir::BFloat16Type, mlir::Float16Type>(type);
 }
 
+/// Hands the group of launches of an operation, if any, on to its launch.
+void setGroup(tile::LaunchOp launch, mlir::Operation *op);
+
 /// The configuration that an operation asks for; null if none.
 mlir::FailureOr<mlir::DictionaryAttr> getConfig(mlir::Operation *op);
 

@@ -166,6 +166,7 @@ LogicalResult transmamba::convertScan(SSDScanOp op, Launches &launches) {
       FlatSymbolRefAttr::get(kernel), index(shape.heads),
       getValueOrCreateConstantIndexOp(builder, loc, sizes[0]), index(1), inputs,
       ValueRange{makeEmpty(joined), makeEmpty(shape.state)});
+  setGroup(launch, op);
   for (int64_t dim : {0, 1})
     if (!resultType.isDynamicDim(dim))
       sizes[dim] = builder.getIndexAttr(resultType.getDimSize(dim));

@@ -6,8 +6,10 @@
 
 #include "SplitSwitch.h"
 
+#include "Tile/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "transmamba/Conversion/TransMambaToTile/Config.h"
 
 using namespace mlir;
 using namespace transmamba;
@@ -75,4 +77,23 @@ SplitMixer transmamba::splitSwitch(SwitchOp op) {
   op.getState().replaceAllUsesWith(parts.scan.getState());
   op.erase();
   return parts;
+}
+
+// Neither needs the other, so they may run at once. An item of work is two
+// heads of the scan or a block of attention: two warpgroups have 128 queries.
+void transmamba::makeGroup(const SplitMixer &parts, int64_t group) {
+  SSDScanOp scan = parts.scan;
+  AttentionOp attention = parts.attention;
+  Builder builder(scan.getContext());
+  for (Operation *op : {scan.getOperation(), attention.getOperation()})
+    op->setAttr(kTileGroupAttrName, builder.getI64IntegerAttr(group));
+  if (attention->hasAttr(kTileConfigAttrName))
+    return;
+  auto field = [&](StringRef name, int64_t value) {
+    return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
+  };
+  attention->setAttr(
+      kTileConfigAttrName,
+      builder.getDictionaryAttr(
+          {field("block_m", 128), field("block_n", 128), field("stages", 2)}));
 }

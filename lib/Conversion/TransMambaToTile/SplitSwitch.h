@@ -25,6 +25,9 @@ struct SplitMixer {
 /// TransPoint.
 SplitMixer splitSwitch(SwitchOp op);
 
+/// Both become launches of the group `group`, of kernels that can be one.
+void makeGroup(const SplitMixer &parts, int64_t group);
+
 } // namespace transmamba
 
 #endif // TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_SPLITSWITCH_H

@@ -29,6 +29,7 @@ using namespace transmamba;
 namespace {
 struct ConvertTransMambaToTile final
     : transmamba::impl::ConvertTransMambaToTileBase<ConvertTransMambaToTile> {
+  using ConvertTransMambaToTileBase::ConvertTransMambaToTileBase;
   void runOnOperation() override;
 };
 } // namespace
@@ -41,8 +42,11 @@ void ConvertTransMambaToTile::runOnOperation() {
     if (matchesSwitch(op))
       switches.push_back(op);
   });
-  for (SwitchOp op : switches)
-    splitSwitch(op);
+  for (auto [number, op] : llvm::enumerate(switches)) {
+    SplitMixer parts = splitSwitch(op);
+    if (groups)
+      makeGroup(parts, number);
+  }
 
   SmallVector<Operation *> ops;
   for (auto function : module.getOps<func::FuncOp>())

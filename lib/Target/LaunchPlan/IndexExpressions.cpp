@@ -234,6 +234,8 @@ FailureOr<Expression> IndexExpressions::dimension(Value buffer, int64_t dim) {
   };
   if (auto alloc = dyn_cast_or_null<memref::AllocOp>(op))
     return mixed(alloc.getMixedSizes()[dim]);
+  if (auto workspace = dyn_cast_or_null<tile::WorkspaceOp>(op))
+    return translate(workspace.getSize());
   if (auto cast = dyn_cast_or_null<memref::CastOp>(op))
     return dimension(cast.getSource(), dim);
   if (auto expand = dyn_cast_or_null<memref::ExpandShapeOp>(op))

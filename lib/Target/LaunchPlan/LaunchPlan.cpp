@@ -52,8 +52,9 @@ namespace {
 /// Builds one entry point.
 class PlanBuilder {
 public:
-  PlanBuilder(func::FuncOp entry, const LaunchPlanContext &context)
-      : entry(entry), context(context),
+  PlanBuilder(func::FuncOp entry, const LaunchPlanContext &context,
+              int64_t *workspaceWords)
+      : entry(entry), context(context), workspaceWords(workspaceWords),
         planner({{"B", context.maxBatch}, {"T", context.maxSequence}}) {}
 
   FailureOr<package::EntryPoint> build();
@@ -64,6 +65,7 @@ private:
   void bindState(unsigned index, uint64_t state);
   LogicalResult addPositions();
   LogicalResult addOutputs();
+  LogicalResult addWorkspace();
   LogicalResult planArena();
   LogicalResult addCommands();
   FailureOr<Argument> argument(Operation *command, Value operand);
@@ -83,6 +85,8 @@ private:
 
   func::FuncOp entry;
   const LaunchPlanContext &context;
+  /// Null where nobody asks.
+  int64_t *workspaceWords;
   package::EntryPoint plan;
   IndexExpressions expressions;
   ArenaPlanner planner;
@@ -463,18 +467,42 @@ LogicalResult PlanBuilder::addCommands() {
   return success();
 }
 
+/// One buffer is what all ask for: commands run one after the other.
+LogicalResult PlanBuilder::addWorkspace() {
+  for (auto workspace : entry.getBody().getOps<tile::WorkspaceOp>()) {
+    FailureOr<Expression> size = expressions.translate(workspace.getSize());
+    if (failed(size))
+      return failure();
+    package::Result<int64_t> words = size->evaluateSize(
+        {{"B", context.maxBatch},
+         {"T", context.maxSequence},
+         {package::multiprocessorsSymbol, package::maxMultiprocessors}});
+    if (!words)
+      return workspace.emitError("has a size that is not valid at the largest "
+                                 "batch and sequence: ")
+             << words.error().what();
+    if (workspaceWords)
+      *workspaceWords = std::max(*workspaceWords, *words);
+    bound.try_emplace(workspace.getResult(),
+                      Argument::state(context.workspace));
+  }
+  return success();
+}
+
 FailureOr<package::EntryPoint> PlanBuilder::build() {
   plan.name = entry.getName().str();
   if (!entry.getBody().hasOneBlock())
     return entry.emitError("a launch plan needs straight-line code");
   if (failed(addArguments()) || failed(addPositions()) ||
-      failed(addOutputs()) || failed(planArena()) || failed(addCommands()))
+      failed(addOutputs()) || failed(addWorkspace()) || failed(planArena()) ||
+      failed(addCommands()))
     return failure();
   return std::move(plan);
 }
 
 FailureOr<package::EntryPoint>
 transmamba::extractLaunchPlan(func::FuncOp entry,
-                              const LaunchPlanContext &context) {
-  return PlanBuilder(entry, context).build();
+                              const LaunchPlanContext &context,
+                              int64_t *workspaceWords) {
+  return PlanBuilder(entry, context, workspaceWords).build();
 }

@@ -28,9 +28,9 @@ TEST(Phases, Names) {
     // In the order of the enumeration, which is that in which they run.
     EXPECT_EQ(static_cast<size_t>(info.phase), names.size() - 1);
   }
-  EXPECT_THAT(names, ElementsAre("import", "schedule", "fuse", "tile", "linalg",
-                                 "cpu", "llvm", "object", "gpu", "nvvm", "ptx",
-                                 "cubin", "package"));
+  EXPECT_THAT(names, ElementsAre("import", "schedule", "fuse", "tile", "merge",
+                                 "linalg", "cpu", "llvm", "object", "gpu",
+                                 "nvvm", "ptx", "cubin", "package"));
   for (StringRef wrong : {"", "Fuse", "fuse ", "tiles", "cpu:x86-64-v3"})
     EXPECT_EQ(parsePhase(wrong), std::nullopt) << wrong.str();
 }

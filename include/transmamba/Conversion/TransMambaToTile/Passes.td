@@ -43,6 +43,10 @@ def ConvertTransMambaToTile
     }
     ```
   }];
+  let options = [
+    Option<"groups", "groups", "bool", "false",
+           "Choose kernels of one mixer that can become one launch">
+  ];
   let statistics = [
     Statistic<"numLaunches", "launches", "Operations that became launches">,
     Statistic<"numKernels", "kernels", "Different kernels">

@@ -6,6 +6,7 @@
 
 #include "transmamba/Target/LaunchPlan.h"
 
+#include "Tile/IR/TileDialect.h"
 #include "TransMamba/IR/TransMambaDialect.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -29,7 +30,7 @@ protected:
   LaunchPlan() {
     context.loadDialect<affine::AffineDialect, arith::ArithDialect,
                         func::FuncDialect, memref::MemRefDialect,
-                        TransMambaDialect>();
+                        tile::TileDialect, TransMambaDialect>();
     context.getDiagEngine().registerHandler(
         [this](Diagnostic &diagnostic) { message = diagnostic.str(); });
     names.maxBatch = 8;
@@ -44,7 +45,7 @@ protected:
       return failure();
     for (auto function : module->getOps<func::FuncOp>())
       if (function->hasAttr(TransMambaDialect::kEntryAttr))
-        return extractLaunchPlan(function, names);
+        return extractLaunchPlan(function, names, &workspaceWords);
     return failure();
   }
 
@@ -70,6 +71,7 @@ protected:
   std::string message;
   OwningOpRef<ModuleOp> module;
   LaunchPlanContext names;
+  int64_t workspaceWords = 0;
 };
 } // namespace
 
@@ -210,6 +212,39 @@ TEST_F(LaunchPlan, RefusedArguments) {
   EXPECT_EQ(
       refused("%x: memref<4xf32> {transmamba.parameter = \"bias\"}", "return"),
       "unknown parameter 'bias'");
+}
+
+/// All workspaces are one buffer, as long as the longest at the largest sizes.
+TEST_F(LaunchPlan, Workspace) {
+  names.workspace = 6;
+  FailureOr<package::EntryPoint> plan = extract(R"mlir(
+    func.func @f(%x: memref<?x?xf32> {transmamba.name = "x", transmamba.dims = ["B", "T"]}) attributes {transmamba.entry} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c4 = arith.constant 4 : index
+      %B = memref.dim %x, %c0 : memref<?x?xf32>
+      %T = memref.dim %x, %c1 : memref<?x?xf32>
+      %n = arith.muli %B, %T : index
+      %m = arith.addi %n, %c4 : index
+      %a = tile.workspace %m : memref<?xi32>
+      tile.launch @k grid(%B, %c1, %c1) ins(%x : memref<?x?xf32>) outs(%a : memref<?xi32>)
+      %b = tile.workspace %T : memref<?xi32>
+      tile.launch @k grid(%B, %c1, %c1) ins(%x : memref<?x?xf32>) outs(%b : memref<?xi32>)
+      return
+    }
+    tile.kernel @k(%x: memref<?x?xf32>, %words: memref<?xi32>) {
+      tile.consumers %warpgroup in 1 registers 128 {
+      }
+    })mlir");
+  ASSERT_TRUE(succeeded(plan)) << message;
+  EXPECT_EQ(workspaceWords, 8 * 512 + 4);
+  ASSERT_EQ(plan->commands.size(), 2u);
+  EXPECT_THAT(arguments(plan->commands[0]),
+              ElementsAre("input 0", "scalar B", "scalar T", "state 6",
+                          "scalar B * T + 4"));
+  EXPECT_THAT(
+      arguments(plan->commands[1]),
+      ElementsAre("input 0", "scalar B", "scalar T", "state 6", "scalar T"));
 }
 
 TEST_F(LaunchPlan, RefusedPositions) {
