@@ -88,10 +88,14 @@ static SmallVector<GemmConfig> keepPossible(const GemmShape &shape,
 
 SmallVector<GemmConfig> transmamba::getGemmCandidates(const GemmShape &shape) {
   // 256 x 128 is never faster than 128 x 256. Several products share what there
-  // is for sums.
+  // is for sums; less leaves the block then, which has room for a stage more,
+  // so one warpgroup can run ahead of the other.
   SmallVector<GemmConfig> candidates;
-  for (int64_t columns : {256, 192, 128, 64})
-    candidates.push_back({128, columns / shape.getProducts() / 16 * 16});
+  for (int64_t columns : {256, 192, 128, 64}) {
+    GemmConfig candidate{128, columns / shape.getProducts() / 16 * 16};
+    candidate.alternate = shape.getProducts() > 1;
+    candidates.push_back(candidate);
+  }
   return keepPossible(shape, candidates);
 }
 

@@ -67,9 +67,13 @@ module attributes {transmamba.max_batch = 1000 : i64, transmamba.max_sequence = 
 // CHECK-SAME:        ins(%[[A]], %[[U]], %[[V]] : tensor<?x256xbf16>, tensor<256x384xbf16>, tensor<256x384xbf16>)
 // CHECK-NOT:     tile.launch
 // CHECK:       tile.kernel
+// CHECK-SAME:      alternate = 1 : i64
+// CHECK:         tile.turn_wait
 // CHECK:         tile.map (%[[X:.*]] = %{{.*}}, %[[Y:.*]] = %{{.*}}) :
 // CHECK:           %[[SILU:.*]] = arith.divf %[[X]]
 // CHECK-NEXT:      arith.mulf %[[SILU]], %[[Y]]
+// CHECK:         tile.store %
+// CHECK-NEXT:    tile.turn_pass
 func.func @gated(%a: tensor<?x256xbf16>, %u: tensor<256x384xbf16>, %v: tensor<256x384xbf16>) -> tensor<?x384xbf16> {
   %c0 = arith.constant 0 : index
   %m = tensor.dim %a, %c0 : tensor<?x256xbf16>
