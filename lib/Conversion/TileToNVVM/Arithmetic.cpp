@@ -137,6 +137,17 @@ private:
                                           : "lg2.approx.ftz.f32 $0, $1;",
                     "=f,f", operands, emit.f32, /*sideEffects=*/false)
           .front();
+    // An approximate quotient needs no care for divisors beyond 2^126.
+    if (auto quotient = dyn_cast<arith::DivFOp>(op);
+        quotient && quotient.getType().isF32() &&
+        bitEnumContainsAny(quotient.getFastmath(), arith::FastMathFlags::afn)) {
+      Value inverse =
+          emit.assembly("rcp.approx.ftz.f32 $0, $1;", "=f,f", {operands[1]},
+                        emit.f32, /*sideEffects=*/false)
+              .front();
+      return arith::MulFOp::create(rewriter, op->getLoc(), operands[0],
+                                   inverse);
+    }
     // Constants of `index` and what is computed with them become i32.
     Type type = getTypeConverter()->convertType(op->getResult(0).getType());
     if (auto constant = dyn_cast<arith::ConstantOp>(op))

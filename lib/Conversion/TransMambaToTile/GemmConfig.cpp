@@ -41,8 +41,9 @@ static int64_t getStagingBytes(const GemmShape &shape,
 
 static int64_t getMaxStages(const GemmShape &shape, const GemmConfig &config) {
   int64_t free = kUsableSharedBytes - getStagingBytes(shape, config);
-  return std::clamp<int64_t>(free / getStageBytes(shape, config), 0,
-                             config.isForFewRows() ? 16 : 8);
+  return std::clamp<int64_t>(free / config.occupancy /
+                                 getStageBytes(shape, config),
+                             0, config.isForFewRows() ? 16 : 8);
 }
 
 /// Registers of a thread that hold sums and elements of operands, and of A
@@ -72,7 +73,9 @@ static int64_t getRegisters(const GemmShape &shape, const GemmConfig &config) {
 }
 
 /// What is left is enough for addresses and what an element needs meanwhile.
-static constexpr int64_t kMaxRegisters = 200;
+static int64_t getMaxRegisters(const GemmConfig &config) {
+  return config.occupancy == 1 ? 200 : 100;
+}
 
 static SmallVector<GemmConfig> keepPossible(const GemmShape &shape,
                                             ArrayRef<GemmConfig> candidates) {
@@ -80,7 +83,7 @@ static SmallVector<GemmConfig> keepPossible(const GemmShape &shape,
   for (GemmConfig candidate : candidates) {
     candidate.stages = getMaxStages(shape, candidate);
     if (candidate.stages >= 2 &&
-        getRegisters(shape, candidate) <= kMaxRegisters)
+        getRegisters(shape, candidate) <= getMaxRegisters(candidate))
       possible.push_back(candidate);
   }
   return possible;
@@ -112,10 +115,16 @@ SmallVector<GemmConfig> transmamba::getFewRowsCandidates(const GemmShape &shape,
     candidate.group = 1;
     for (int64_t terms : {256, 128}) {
       candidate.blockK = terms;
+      if (columns > 32 && terms > 128)
+        continue;
       SmallVector<GemmConfig> possible = keepPossible(shape, candidate);
-      if (possible.empty() || (columns > 32 && terms > 128))
+      if (possible.empty())
         continue;
       candidates.push_back(possible.front());
+      // One block loads while the other begins or ends.
+      candidate.occupancy = 2;
+      if (columns == 64)
+        llvm::append_range(candidates, keepPossible(shape, candidate));
       break;
     }
   }
@@ -155,9 +164,12 @@ static double estimateFewRows(const GemmShape &shape,
   double tiles = llvm::divideCeil(shape.n, config.blockN);
   double bytes = static_cast<double>(llvm::alignTo(shape.k, config.blockK)) *
                  2 * static_cast<double>(shape.getProducts() * config.blockN);
-  double rounds = std::ceil(tiles / multiprocessors);
-  return rounds * latency + std::max(tiles * bytes / multiprocessors / memory,
-                                     rounds * bytes / alone);
+  double blocks = static_cast<double>(config.occupancy);
+  double rounds = std::ceil(tiles / multiprocessors / blocks);
+  // Blocks that share a multiprocessor hide each other's latency.
+  return (1 + (rounds - 1) / blocks) * latency +
+         std::max(tiles * bytes / multiprocessors / memory,
+                  std::ceil(tiles / multiprocessors) * bytes / alone);
 }
 
 double transmamba::estimateGemmCycles(const GemmShape &shape,
@@ -186,7 +198,8 @@ DictionaryAttr transmamba::toAttribute(MLIRContext *context,
     return makeDictionary(context, {{"block_m", config.blockM},
                                     {"block_n", config.blockN},
                                     {"block_k", config.blockK},
-                                    {"stages", config.stages}});
+                                    {"stages", config.stages},
+                                    {"occupancy", config.occupancy}});
   SmallVector<std::pair<StringRef, int64_t>> fields = {
       {"block_m", config.blockM},
       {"block_n", config.blockN},
@@ -211,7 +224,8 @@ LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
                              {"block_k", &config.blockK},
                              {"stages", &config.stages},
                              {"group", &config.group},
-                             {"alternate", &config.alternate}},
+                             {"alternate", &config.alternate},
+                             {"occupancy", &config.occupancy}},
                             emitError)))
     return failure();
   // From one kernel to the other.
@@ -221,6 +235,8 @@ LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
       config.blockK = many.blockK;
     if (!attribute.contains("group"))
       config.group = many.group;
+    if (!attribute.contains("occupancy"))
+      config.occupancy = many.occupancy;
   }
   // A load has at most 256 rows. Of few rows all are in one tile, which is
   // known where the kernel for them was chosen.
@@ -230,8 +246,9 @@ LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
           : config.blockM == 128 || config.blockM == 256;
   if (!isPossible || config.blockN < 16 || config.blockN > 256 ||
       config.blockN % 16 != 0 || config.blockK < 16 || config.blockK > 256 ||
-      config.blockK % 16 != 0 || config.group < 1 ||
-      getRegisters(shape, config) > kMaxRegisters)
+      config.blockK % 16 != 0 || config.group < 1 || config.occupancy < 1 ||
+      config.occupancy > (config.isForFewRows() ? 2 : 1) ||
+      getRegisters(shape, config) > getMaxRegisters(config))
     return emitError() << "'" << kTileConfigAttrName << "': tiles of "
                        << config.blockM << " x " << config.blockN
                        << " in groups of " << config.group

@@ -107,8 +107,12 @@ tile::KernelOp FewRowsBuilder::build() {
   for (int64_t i = 0; i < shape.getProducts(); ++i)
     bRings.push_back(kernel.ring(config.blockK, config.blockN,
                                  shape.operandType, config.stages));
-  kernel.producer(/*registers=*/40, [&] { emitLoads(); });
-  kernel.consumers(/*count=*/1, /*registers=*/232, [&](Value) { emitTile(); });
+  // ptxas gives all threads as many registers as fit; the roles share them out.
+  bool alone = config.occupancy == 1;
+  kernel.getKernel().setOccupancy(config.occupancy);
+  kernel.producer(/*registers=*/alone ? 40 : 24, [&] { emitLoads(); });
+  kernel.consumers(/*count=*/1, /*registers=*/alone ? 232 : 200,
+                   [&](Value) { emitTile(); });
   return kernel.getKernel();
 }
 

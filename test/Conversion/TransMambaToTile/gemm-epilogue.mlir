@@ -138,7 +138,7 @@ module attributes {transmamba.max_batch = 12 : i64, transmamba.max_sequence = 10
 // CHECK:         tile.launch @gemm_n32_k512_mulf_mulf_f32_tile16x16 grid(%[[C2]], %[[C1]], %[[C1]])
 // CHECK-SAME:        ins(%[[A]], %[[B]], %[[COLUMN]] : tensor<?x512xbf16>, tensor<512x32xbf16>, tensor<?x1xf32>)
 // CHECK:       tile.kernel @gemm_n32_k512_mulf_mulf_f32_tile16x16(
-// CHECK-SAME:      tile.config = {block_k = 256 : i64, block_m = 16 : i64, block_n = 16 : i64, stages = {{[0-9]+}} : i64}
+// CHECK-SAME:      tile.config = {block_k = 256 : i64, block_m = 16 : i64, block_n = 16 : i64, occupancy = 1 : i64, stages = {{[0-9]+}} : i64}
 // CHECK:         %[[BLOCK:.*]] = tile.block_id x
 // CHECK:         %[[N:.*]] = arith.muli %[[BLOCK]]
 // CHECK:         tile.consumers %{{.*}} in 1

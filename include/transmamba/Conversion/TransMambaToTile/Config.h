@@ -79,6 +79,8 @@ struct GemmConfig {
   /// 1: the warpgroups take turns at what follows their products, so that one
   /// multiplies meanwhile.
   int64_t alternate = 0;
+  /// Blocks that share a multiprocessor; of few rows only.
+  int64_t occupancy = 1;
 
   bool isForFewRows() const { return blockM < 128; }
 };

@@ -57,7 +57,8 @@ TEST_F(ConfigTest, FewRows) {
   EXPECT_EQ(chooseGemmConfig(shape(4608, 1536), 16, true).blockN, 64);
   EXPECT_EQ(chooseGemmConfig(shape(1536, 4096), 1, true).blockN, 16);
   EXPECT_EQ(chooseGemmConfig(shape(8192, 2048), 4, true).blockN, 64);
-  EXPECT_EQ(chooseGemmConfig(shape(32000, 1536), 8, true).blockN, 128);
+  EXPECT_EQ(chooseGemmConfig(shape(8192, 2048), 4, true).occupancy, 1);
+  EXPECT_EQ(chooseGemmConfig(shape(32000, 1536), 8, true).occupancy, 2);
   for (int64_t rows : {1, 16, 17, 64}) {
     GemmConfig config = chooseGemmConfig(shape(1536, 4096), rows, true);
     EXPECT_TRUE(config.isForFewRows());
