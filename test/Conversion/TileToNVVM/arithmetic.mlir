@@ -45,6 +45,16 @@ gpu.module @kernels {
         %p = math.exp2 %d : f32
         tile.yield %p : f32
       }
+      // A quotient that may be approximate is a reciprocal and a product; others are exact.
+      // CHECK: "rcp.approx.ftz.f32 $0, $1;"
+      // CHECK-NEXT: arith.mulf
+      // CHECK: arith.divf
+      %quotients = tile.map (%v = %e) : (!tile.frag<64x16xf32>) -> !tile.frag<64x16xf32> {
+        %q = arith.divf %v, %v fastmath<afn> : f32
+        %r = arith.divf %q, %v : f32
+        tile.yield %r : f32
+      }
+      tile.write %quotients to %out[%c0, %c0] : !tile.frag<64x16xf32>, memref<64x16xf32>
       // A partial sum stays in each thread until it is completed.
       // CHECK-COUNT-6: arith.addf
       // CHECK: %[[SUM:.*]] = nvvm.shfl.sync bfly %{{.*}}, %{{.*}}, %c1_i32
