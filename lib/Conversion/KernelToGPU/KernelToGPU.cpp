@@ -79,7 +79,7 @@ static DenseSet<Operation *> getMembers(ArrayRef<RowChain> chains) {
   return members;
 }
 
-/// The power of two that keeps the widest op of the kernel busy.
+/// The warps that keep the widest op of the kernel busy.
 static int64_t chooseBlockSize(gpu::GPUFuncOp kernel,
                                ArrayRef<RowChain> chains) {
   int64_t useful = kMinChosenBlockSize;
@@ -91,7 +91,8 @@ static int64_t chooseBlockSize(gpu::GPUFuncOp kernel,
   for (const RowChain &chain : chains)
     useful = std::max(useful, chain.maxRows ? *chain.maxRows * chain.lanes
                                             : kMaxChosenBlockSize);
-  return std::min<int64_t>(llvm::PowerOf2Ceil(useful), kMaxChosenBlockSize);
+  return std::min<int64_t>(llvm::alignTo(useful, kWarpSize),
+                           kMaxChosenBlockSize);
 }
 
 /// func.func @k(%x, %y, %z: index, args...) {transmamba.kernel}

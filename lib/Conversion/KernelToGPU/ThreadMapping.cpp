@@ -214,15 +214,17 @@ static bool isPlainReduction(linalg::GenericOp op,
          });
 }
 
-/// Vectors of neighbours where they leave no thread of the block idle, and
-/// several rows of them where an operand is the same for all rows.
+/// Vectors of neighbours where enough threads have one, and several rows of
+/// them where an operand is the same for all rows.
 static void chooseVectors(linalg::GenericOp op, ArrayRef<int64_t> sizes,
                           int64_t outputs, int64_t blockSize,
                           ThreadMapping &mapping) {
-  constexpr int64_t kMaxRows = 8;
+  constexpr int64_t kMaxRows = 4;
+  constexpr int64_t kMinThreads = 128;
   unsigned inner = mapping.parallelDims.back();
   int64_t width = getVectorWidth(op, inner, sizes[inner]);
-  while (width > 1 && outputs / width < blockSize)
+  int64_t minThreads = std::min(blockSize, kMinThreads);
+  while (width > 1 && outputs / width < minThreads)
     width /= 2;
   mapping.vector = width;
   size_t rank = mapping.parallelDims.size();
@@ -237,7 +239,7 @@ static void chooseVectors(linalg::GenericOp op, ArrayRef<int64_t> sizes,
     return;
   int64_t rows = kMaxRows;
   while (rows > 1 &&
-         (sizes[row] % rows != 0 || outputs / (width * rows) < blockSize))
+         (sizes[row] % rows != 0 || outputs / (width * rows) < minThreads))
     rows /= 2;
   mapping.tile[row] = rows;
 }

@@ -10,10 +10,31 @@
 using namespace mlir;
 using namespace transmamba;
 
+/// Whether `x` has been rounded to 16 bits.
+static bool isNarrow(Value x) {
+  auto widened = x.getDefiningOp<arith::ExtFOp>();
+  return widened && widened.getIn().getType().getIntOrFloatBitWidth() <= 16;
+}
+
+/// The function of a value of 8 or 11 bits need not be good to 24: a target may
+/// approximate `value` in a few instructions.
+static Value approximate(Value value) {
+  Operation *op = value.getDefiningOp();
+  op->setAttr(cast<arith::ArithFastMathInterface>(op).getFastMathAttrName(),
+              arith::FastMathFlagsAttr::get(op->getContext(),
+                                            arith::FastMathFlags::afn));
+  return value;
+}
+
 Value transmamba::emitActivation(TileBuilder &tile, Activation function,
                                  Value x) {
   OpBuilder &builder = tile.getBuilder();
   Location loc = tile.getLoc();
+  bool mayApproximate = isNarrow(x);
+  auto divide = [&](Value a, Value b) {
+    Value quotient = tile.divf(a, b);
+    return mayApproximate ? approximate(quotient) : quotient;
+  };
   auto constant = [&](double value) {
     return tile.floatOf(x.getType(), value);
   };
@@ -25,7 +46,9 @@ Value transmamba::emitActivation(TileBuilder &tile, Activation function,
   };
   // 1 + exp(-x) may be inf, and x / inf is the right limit.
   auto onePlusExp = [&]() {
-    return tile.addf(constant(1.0), tile.exp(negate(x)));
+    Value power = tile.exp(negate(x));
+    return tile.addf(constant(1.0),
+                     mayApproximate ? approximate(power) : power);
   };
   // x (1 + f) / 2
   auto halves = [&](Value f) {
@@ -33,9 +56,9 @@ Value transmamba::emitActivation(TileBuilder &tile, Activation function,
   };
   switch (function) {
   case Activation::Silu:
-    return tile.divf(x, onePlusExp());
+    return divide(x, onePlusExp());
   case Activation::Sigmoid:
-    return tile.divf(constant(1.0), onePlusExp());
+    return divide(constant(1.0), onePlusExp());
   case Activation::Gelu:
     return halves(math::ErfOp::create(
         builder, loc, tile.mulf(x, constant(0.70710678118654752440))));

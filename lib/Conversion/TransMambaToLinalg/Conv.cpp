@@ -41,8 +41,18 @@ public:
   Index channelOf(Index block) {
     return tile.blockStart(block, channels, tile.constant(allChannels));
   }
-  TileStore emitOutputs(Value inputs, Index row, Index channel, Index first,
-                        Index count, Value output);
+  /// One row of weights a tap: channels are contiguous in the inputs.
+  Value loadWeights(Index channel);
+  /// The outputs of `count` tokens from `first` on; `rows` are the inputs that
+  /// each tap reads.
+  TileStore emitOutputs(ArrayRef<Value> rows, Value weights, Index row,
+                        Index channel, Index first, Index count, Value output);
+  /// The rows of a tile of `loadInputs`, or of the inputs themselves.
+  SmallVector<Value> rowsOfTile(Value inputs, Index count);
+  SmallVector<Value> rowsOfInput(Index row, Index channel, Index first,
+                                 Index count);
+  /// Whether a block has all its tokens, and all that they look back on.
+  Value isWhole(Index first);
   TileStore storeWindow(Value rows, Index row, Index channel, Value window);
 
   TileBuilder &tile;
@@ -64,18 +74,21 @@ ConvKernel::ConvKernel(TileBuilder &tile, const TileSizes &sizes,
       type(elementOf(operands.getInput())),
       allChannels(shapeOf(operands.getWeight())[0]),
       taps(shapeOf(operands.getWeight())[1]), history(taps - 1),
-      channels(chooseDivisor(allChannels, sizes.channelBlock)),
       block(sizes.tokenBlock), batch(tile.dim(operands.getInput(), 0)),
       tokens(tile.dim(operands.getInput(), 1)) {
-  if (std::optional<int64_t> known = getConstantIntValue(tokens))
+  std::optional<int64_t> known = getConstantIntValue(tokens);
+  oneBlock = known && *known <= block;
+  if (known)
     block = std::clamp<int64_t>(*known, 1, block);
+  // With few tokens there are few workgroups but for their channels.
+  channels = chooseDivisor(allChannels, oneBlock ? sizes.channelBlock
+                                                 : sizes.convChannelBlock);
   auto bytes = [&] {
     int64_t element = llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
     return channels * (element * (block + history) + 4 * taps);
   };
   while (block > 1 && bytes() > sizes.scratchLimit)
     block = llvm::divideCeil(block, 2);
-  std::optional<int64_t> known = getConstantIntValue(tokens);
   oneBlock = known && *known <= block;
 }
 
@@ -86,7 +99,8 @@ Value ConvKernel::loadInputs(Index row, Index channel, Index first, Index count,
   // Rows [0, early) stand before the first token.
   Index early = tile.max(tile.sub(reach, first), zero);
   Index later = tile.sub(tile.add(reach, count), early);
-  Value inputs = tile.scratch({block + history, channels}, type);
+  int64_t rows = getConstantIntValue(count).value_or(block) + history;
+  Value inputs = tile.scratch({rows, channels}, type);
   if (window) {
     // Row r is entry first + r of the window.
     Value part = tile.slice(window, {row, tile.min(first, reach), channel},
@@ -108,24 +122,55 @@ Index ConvKernel::validTokens(Index row) {
   return tile.clamp(tile.perRow(operands.getLengths(), row), tokens);
 }
 
-TileStore ConvKernel::emitOutputs(Value inputs, Index row, Index channel,
-                                  Index first, Index count, Value output) {
+Value ConvKernel::loadWeights(Index channel) {
+  return tile.pointwise(
+      tile.slice(operands.getWeight(), {channel, tile.constant(0)},
+                 {tile.constant(channels), tile.constant(taps)}),
+      tile.map(2, {1, 0}),
+      tile.scratch({taps, channels}, elementOf(operands.getWeight())),
+      [](ValueRange args) { return args[0]; });
+}
+
+SmallVector<Value> ConvKernel::rowsOfTile(Value inputs, Index count) {
+  SmallVector<Value> rows;
+  for (int64_t tap = 0; tap < taps; ++tap)
+    rows.push_back(tile.rows(inputs, tile.constant(tap), count));
+  return rows;
+}
+
+SmallVector<Value> ConvKernel::rowsOfInput(Index row, Index channel,
+                                           Index first, Index count) {
+  SmallVector<Value> rows;
+  for (int64_t tap = 0; tap < taps; ++tap)
+    rows.push_back(tile.slice(
+        operands.getInput(),
+        {row, tile.sub(first, tile.constant(history - tap)), channel},
+        {tile.constant(1), count, tile.constant(channels)}, {1, 2}));
+  return rows;
+}
+
+Value ConvKernel::isWhole(Index first) {
+  OpBuilder &builder = tile.getBuilder();
+  Value before = tile.less(first, tile.constant(history));
+  Value after = tile.less(tokens, tile.add(first, tile.constant(block)));
+  Value partial = arith::OrIOp::create(builder, tile.getLoc(), before, after);
+  Value yes = arith::ConstantIntOp::create(builder, tile.getLoc(), 1, 1);
+  return arith::XOrIOp::create(builder, tile.getLoc(), partial, yes);
+}
+
+TileStore ConvKernel::emitOutputs(ArrayRef<Value> rows, Value weights,
+                                  Index row, Index channel, Index first,
+                                  Index count, Value output) {
   OpBuilder &builder = tile.getBuilder();
   Type f32 = builder.getF32Type();
   Index zero = tile.constant(0), one = tile.constant(1);
   Index width = tile.constant(channels);
-  // One row of weights a tap: channels are contiguous in the inputs.
-  Value weights =
-      tile.pointwise(tile.slice(operands.getWeight(), {channel, zero},
-                                {width, tile.constant(taps)}),
-                     tile.map(2, {1, 0}), tile.scratch({taps, channels}, f32),
-                     [](ValueRange args) { return args[0]; });
   AffineMap identity = builder.getMultiDimIdentityMap(2);
   AffineMap byChannel = tile.map(2, {1});
   SmallVector<Value> ins;
   SmallVector<AffineMap> maps;
   for (int64_t tap = 0; tap < taps; ++tap) {
-    ins.push_back(tile.rows(inputs, tile.constant(tap), count));
+    ins.push_back(rows[tap]);
     maps.push_back(identity);
     ins.push_back(
         tile.slice(weights, {tile.constant(tap), zero}, {one, width}, {1}));
@@ -144,8 +189,8 @@ TileStore ConvKernel::emitOutputs(Value inputs, Index row, Index channel,
         if (operands.getBias())
           sum = tile.convert(args.back(), f32);
         for (int64_t tap = 0; tap < taps; ++tap) {
-          Value product =
-              tile.mulf(tile.convert(args[2 * tap], f32), args[2 * tap + 1]);
+          Value product = tile.mulf(tile.convert(args[2 * tap], f32),
+                                    tile.convert(args[2 * tap + 1], f32));
           sum = sum ? tile.addf(sum, product) : product;
         }
         if (!activation)
@@ -193,8 +238,9 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
       Value inputs = conv.loadInputs(row, channel, zero, conv.tokens,
                                      hasWindow ? outputs[1] : Value());
       SmallVector<TileStore> stores;
-      stores.push_back(conv.emitOutputs(inputs, row, channel, zero, conv.tokens,
-                                        outputs[0]));
+      stores.push_back(conv.emitOutputs(conv.rowsOfTile(inputs, conv.tokens),
+                                        conv.loadWeights(channel), row, channel,
+                                        zero, conv.tokens, outputs[0]));
       stores.push_back(conv.storeWindow(
           tile.rows(inputs, conv.validTokens(row), tile.constant(conv.history)),
           row, channel, outputs[1]));
@@ -210,10 +256,30 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
       Index first = tile.mul(point[2], conv.block);
       Index count =
           tile.min(tile.sub(conv.tokens, first), tile.constant(conv.block));
-      Value inputs = conv.loadInputs(row, channel, first, count,
-                                     hasWindow ? window : Value());
-      return SmallVector<TileStore>{
-          conv.emitOutputs(inputs, row, channel, first, count, outputs[0])};
+      Value weights = conv.loadWeights(channel);
+      auto write = [&](ArrayRef<Value> rows, Index count) {
+        TileStore store = conv.emitOutputs(rows, weights, row, channel, first,
+                                           count, outputs[0]);
+        Value written =
+            tile.insert(store.tile, outputs[0], store.offsets, store.sizes);
+        scf::YieldOp::create(rewriter, op.getLoc(), written);
+      };
+      auto branch = scf::IfOp::create(
+          rewriter, op.getLoc(), conv.isWhole(first),
+          [&](OpBuilder &, Location) {
+            Index block = tile.constant(conv.block);
+            write(conv.rowsOfInput(row, channel, first, block), block);
+          },
+          [&](OpBuilder &, Location) {
+            Value inputs = conv.loadInputs(row, channel, first, count,
+                                           hasWindow ? window : Value());
+            write(conv.rowsOfTile(inputs, count), count);
+          });
+      SmallVector<Index> offsets = {row, first, channel};
+      SmallVector<Index> sizes = {tile.constant(1), count,
+                                  tile.constant(conv.channels)};
+      Value y = tile.slice(branch.getResult(0), offsets, sizes, {1, 2});
+      return SmallVector<TileStore>{{y, outputs[0], offsets, sizes}};
     };
     output = tile.forall(
         "causal_conv1d",

@@ -22,6 +22,7 @@ struct TileSizes {
   int64_t valueBlock;
   int64_t tokenBlock;
   int64_t channelBlock;
+  int64_t convChannelBlock;
   /// Bytes of scratch that a workgroup may use.
   int64_t scratchLimit;
 };

@@ -160,9 +160,10 @@ private:
 } // namespace
 
 LogicalResult ConvertTransMambaToLinalg::checkOptions() {
-  for (int64_t size : {queryBlock.getValue(), keyBlock.getValue(),
-                       chunk.getValue(), tokenBlock.getValue(),
-                       channelBlock.getValue(), scratchLimit.getValue()})
+  for (int64_t size :
+       {queryBlock.getValue(), keyBlock.getValue(), chunk.getValue(),
+        tokenBlock.getValue(), channelBlock.getValue(),
+        convChannelBlock.getValue(), scratchLimit.getValue()})
     if (size <= 0)
       return getOperation().emitError("convert-transmamba-to-linalg: block "
                                       "sizes must be positive, not ")
@@ -222,7 +223,7 @@ void ConvertTransMambaToLinalg::runOnOperation() {
   LoweringContext lowering{StateLayout(module),
                            RopeTables(),
                            {queryBlock, keyBlock, chunk, valueBlock, tokenBlock,
-                            channelBlock, scratchLimit}};
+                            channelBlock, convChannelBlock, scratchLimit}};
   WalkResult checked = module.walk([&](Operation *op) {
     return WalkResult(checkOperation(op, lowering.layout));
   });

@@ -148,10 +148,18 @@ static Value emitScaledExp2(Emit &e, Value high,
   return e.mul(e.ex2(residual(j)), scale);
 }
 
+/// Whether the op says that a few units in the last place more do not matter.
+static bool mayApproximate(arith::ArithFastMathInterface op) {
+  return bitEnumContainsAll(op.getFastMathFlagsAttr().getValue(),
+                            arith::FastMathFlags::afn);
+}
+
 namespace {
 
 /// exp(x) -> 2^j * ex2(x * log2(e) - j), the product with log2(e) split in two
-/// so that it is exact to f32 after the subtraction.
+/// so that it is exact to f32 after the subtraction. Approximated:
+///   exp(x) -> ex2(x * log2(e)), which loses as many bits as x has before its
+/// point.
 class ExpPattern final : public F32Pattern<math::ExpOp> {
 public:
   using F32Pattern::F32Pattern;
@@ -160,6 +168,8 @@ public:
     float high = static_cast<float>(M_LOG2E);
     float low = static_cast<float>(M_LOG2E - static_cast<double>(high));
     Value logHigh = e.f32(high), logLow = e.f32(low);
+    if (mayApproximate(op))
+      return e.ex2(e.mul(x, logHigh));
     return emitScaledExp2(e, e.mul(x, logHigh), [&](Value j) {
       return e.fma(x, logLow, e.fma(x, logHigh, e.neg(j)));
     });
@@ -175,6 +185,26 @@ public:
     return emitScaledExp2(e, x, [&](Value j) { return e.sub(x, j); });
   }
 };
+
+namespace {
+
+/// x / y -> div.full x, y (2 ulp), where that may be approximated
+class ApproximateDivPattern final : public OpRewritePattern<arith::DivFOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::DivFOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getType().isF32() || !mayApproximate(op))
+      return rewriter.notifyMatchFailure(op, "has to be exact");
+    Emit emit(rewriter, op.getLoc());
+    rewriter.replaceOp(op, emit.intrinsic("llvm.nvvm.div.full", op.getType(),
+                                          op->getOperands()));
+    return success();
+  }
+};
+
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // sin, cos
@@ -454,8 +484,8 @@ static void allowContraction(Operation *root) {
 void MathToNVVMPass::runOnOperation() {
   allowContraction(getOperation());
   RewritePatternSet patterns(&getContext());
-  patterns.add<ExpPattern, Exp2Pattern, SinPattern, CosPattern, PowFPattern>(
-      &getContext());
+  patterns.add<ApproximateDivPattern, ExpPattern, Exp2Pattern, SinPattern,
+               CosPattern, PowFPattern>(&getContext());
   populateIntrinsicPatterns(patterns);
   populateMathF32ExpansionPatterns(patterns, [](StringRef) { return true; });
   populateMathPolynomialApproximationPatterns(patterns, isApproximatedUpstream);

@@ -133,6 +133,31 @@ func.func @conv(%x: tensor<?x1x96xf32>, %w: tensor<96x4xf32>, %win: !transmamba.
 
 // -----
 
+// Many tokens: a block with all its tokens reads the rows of each tap where they
+// lie, and no scratch but weights; the activation of what is rounded to 16 bits
+// may be approximated.
+
+// CHECK-LABEL: func.func @long_conv(
+// CHECK-SAME:    %[[X:[a-z0-9]*]]: tensor<?x?x96xbf16>
+// CHECK:         scf.forall
+// CHECK:           bufferization.alloc_tensor() : tensor<4x96xf32>
+// CHECK:           scf.if
+// CHECK:             bufferization.alloc_tensor() : tensor<35x96xbf16>
+// CHECK:           } else {
+// CHECK-NOT:         alloc_tensor
+// CHECK-COUNT-4:     tensor.extract_slice %[[X]]{{.*}} : tensor<?x?x96xbf16> to tensor<32x96xbf16>
+// CHECK:             math.exp %{{.*}} fastmath<afn>
+// CHECK:             arith.divf %{{.*}} fastmath<afn>
+// CHECK:             tensor.insert_slice %{{.*}} : tensor<32x96xbf16> into tensor<?x?x96xbf16>
+// CHECK:           tensor.parallel_insert_slice
+func.func @long_conv(%x: tensor<?x?x96xbf16>, %w: tensor<96x4xbf16>) -> tensor<?x?x96xbf16> {
+  %y, %n = transmamba.causal_conv1d %x, %w : tensor<?x?x96xbf16>, tensor<96x4xbf16> -> !transmamba.conv_window<layer = 0, 3x96xbf16>
+  %z = transmamba.activate silu %y : tensor<?x?x96xbf16>
+  return %z : tensor<?x?x96xbf16>
+}
+
+// -----
+
 // CHECK-LABEL: func.func @selective(
 // CHECK:         scf.forall (%{{.*}}) in (%{{.*}})
 // CHECK:           scf.for %{{.*}} -> (tensor<64x16xf32>, tensor<?x64xf32>)

@@ -55,6 +55,8 @@ def ConvertTransMambaToLinalg
            "Tokens of a workgroup of a convolution, a rotation or an append">,
     Option<"channelBlock", "channel-block", "int64_t", /*default=*/"64",
            "Channels of a workgroup of a convolution or a selective scan">,
+    Option<"convChannelBlock", "conv-channel-block", "int64_t", /*default=*/"256",
+           "Channels of a convolution that a workgroup takes at once">,
     Option<"scratchLimit", "scratch-limit", "int64_t", /*default=*/"131072",
            "Bytes of scratch that a workgroup may use: blocks become smaller">
   ];

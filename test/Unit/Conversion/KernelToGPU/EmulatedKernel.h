@@ -88,6 +88,15 @@ public:
     return number;
   }
 
+  /// Elements of the widest vector that is loaded; 1 where none is.
+  int64_t getVectorWidth() {
+    int64_t width = 1;
+    function.walk([&](mlir::vector::LoadOp load) {
+      width = std::max(width, load.getVectorType().getNumElements());
+    });
+    return width;
+  }
+
 private:
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;

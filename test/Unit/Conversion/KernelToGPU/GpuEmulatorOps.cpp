@@ -446,7 +446,8 @@ static std::function<double(double, double, double)> getFunction(StringRef name,
       .Case("addf", [](double x, double y, double) { return x + y; })
       .Case("subf", [](double x, double y, double) { return x - y; })
       .Case("mulf", [](double x, double y, double) { return x * y; })
-      .Case("divf", [](double x, double y, double) { return x / y; })
+      .Cases({"divf", "nvvm.div.full"},
+             [](double x, double y, double) { return x / y; })
       .Case("negf", [](double x, double, double) { return -x; })
       .Case("maximumf",
             [](double x, double y, double) { return maximum(x, y); })

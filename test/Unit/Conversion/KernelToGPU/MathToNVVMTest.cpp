@@ -89,6 +89,13 @@ struct Function {
 static const Function kFunctions[] = {
     {"exp", "%r = math.exp %a : f32", [](double x, double) { return exp(x); },
      -105, 90, 1.0},
+    {"exp_approximated", "%r = math.exp %a fastmath<afn> : f32",
+     [](double x, double) { return exp(x); }, -87, 88, 80},
+    {"silu_approximated",
+     "%m = arith.negf %a : f32\n %e = math.exp %m fastmath<afn> : f32\n"
+     "%one = arith.constant 1.0 : f32\n %s = arith.addf %one, %e : f32\n"
+     "%r = arith.divf %a, %s fastmath<afn> : f32",
+     [](double x, double) { return x / (1 + exp(-x)); }, -80, 1e4f, 80},
     {"exp2", "%r = math.exp2 %a : f32",
      [](double x, double) { return exp2(x); }, -150, 129, 1.0},
     {"expm1", "%r = math.expm1 %a : f32",

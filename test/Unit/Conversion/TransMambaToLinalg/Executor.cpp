@@ -198,6 +198,7 @@ Program::Program(const std::string &source, Blocks blocks)
     options.valueBlock = blocks.valueBlock;
     options.tokenBlock = blocks.tokenBlock;
     options.channelBlock = blocks.channelBlock;
+    options.convChannelBlock = blocks.channelBlock;
     transmamba::populateLinalgPipeline(pm, options);
   });
   llvm::raw_string_ostream(impl->lowered) << *module;
