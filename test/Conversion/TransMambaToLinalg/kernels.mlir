@@ -140,7 +140,7 @@ func.func @conv(%x: tensor<?x1x96xf32>, %w: tensor<96x4xf32>, %win: !transmamba.
 // CHECK-LABEL: func.func @long_conv(
 // CHECK-SAME:    %[[X:[a-z0-9]*]]: tensor<?x?x96xbf16>
 // CHECK:         scf.forall
-// CHECK:           bufferization.alloc_tensor() : tensor<4x96xf32>
+// CHECK:           bufferization.alloc_tensor() : tensor<4x96xbf16>
 // CHECK:           scf.if
 // CHECK:             bufferization.alloc_tensor() : tensor<35x96xbf16>
 // CHECK:           } else {
