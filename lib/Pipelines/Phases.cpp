@@ -146,6 +146,7 @@ void transmamba::populateTilePhase(OpPassManager &pm,
                                    const CompileTarget &target) {
   ConvertTransMambaToTileOptions options;
   options.groups = target.mergesLaunches();
+  options.batchInvariant = target.batchInvariant;
   pm.addPass(createConvertTransMambaToTile(options));
   populateCleanUp(pm);
 }
@@ -221,6 +222,10 @@ struct ToGpuOptions : public PassPipelineOptions<ToGpuOptions> {
           clEnumValN(GpuKernels::Merged, "merged",
                      "tile kernels, one launch where they belong together"),
           clEnumValN(GpuKernels::Linalg, "linalg", "as everything else"))};
+  Option<bool> batchInvariant{
+      *this, "batch-invariant",
+      llvm::cl::desc("A row gives the same bits in any batch"),
+      llvm::cl::init(false)};
   Option<Format> format{
       *this, "format", llvm::cl::desc("Contents of the gpu.binary"),
       llvm::cl::init(Format::Ptx),
@@ -248,7 +253,8 @@ static void toCpu(OpPassManager &pm, const ToCpuOptions &options) {
 
 static void toGpu(OpPassManager &pm, const ToGpuOptions &options) {
   CompileTarget target{CompileTarget::Kind::Nvidia, CpuLevel::V3,
-                       options.chipName().str(), options.kernels};
+                       options.chipName().str(), options.kernels,
+                       options.batchInvariant};
   populateSchedulePhase(pm);
   populateFusePhase(pm);
   if (target.hasTileKernels())

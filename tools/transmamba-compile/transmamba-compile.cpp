@@ -88,6 +88,11 @@ static cl::opt<GpuKernels> gpuKernels(
                clEnumValN(GpuKernels::Linalg, "linalg",
                           "as all other operations")),
     cl::cat(targetCategory));
+static cl::opt<bool> batchInvariant(
+    "batch-invariant",
+    cl::desc("On a GPU, a row gives the same bits in any batch; few rows may "
+             "take longer"),
+    cl::cat(targetCategory));
 
 static cl::opt<std::string> outputFile("o", cl::value_desc("FILE"),
                                        cl::desc("The package, or the result "
@@ -307,6 +312,7 @@ static LogicalResult readOptions(CompileOptions &options) {
       if (other.getName() == target->getName())
         return usageError("target '" + other.getName() + "' is given twice");
     target->gpuKernels = gpuKernels;
+    target->batchInvariant = batchInvariant;
     options.targets.push_back(*target);
   }
   bool isOfTarget =

@@ -157,8 +157,8 @@ def Tile_LaunchOp : Tile_Op<"launch", [
     there is none.
 
     A `partial` launch writes a part of each output, and the rest stays as it was.
-    Where an output of one is the result of another launch, the two write different
-    elements, so that nothing depends on which of them is first.
+    Where an output of one is the result of another launch of its group, the two
+    write different elements, so that nothing depends on which of them is first.
 
     Constraints: (L1) the symbol is a `tile.kernel`; (L2) the operands have the
     types of its arguments, a tensor in place of a memref of the same shape.
@@ -597,7 +597,8 @@ def Tile_MapOp : Tile_Op<"map", [
     its arguments have the types of elements; (E4) the body yields an element of
     the result; (E5) a result of rows takes rows, one of columns takes columns,
     one of a `vec` such vectors, and a partial sum makes partial sums only; (E11)
-    rows have no column, columns have no row, and a `vec` has neither.
+    columns have no row, and only they and fragments have a column. A number of a
+    `vec` is in the row of its place.
 
     ```mlir
     %p = tile.map (%x = %s, %top = %m) [%row, %column] : (!tile.frag<64x128xf32>, !tile.rows<64xf32>) -> !tile.frag<64x128xf32> {

@@ -330,7 +330,7 @@ LogicalResult MapOp::verifyRegions() {
   auto yield = dyn_cast<YieldOp>(block->getTerminator());
   if (!yield || yield.getValue().getType() != getNumberType(getType()))
     return emitOpError("(E4) the body yields one ") << getNumberType(getType());
-  bool hasRow = isa<FragmentType, RowsType>(getType());
+  bool hasRow = !isa<ColumnsType>(getType());
   bool hasColumn = isa<FragmentType, ColumnsType>(getType());
   if ((!hasRow && !getRow().use_empty()) ||
       (!hasColumn && !getColumn().use_empty()))

@@ -71,6 +71,9 @@ struct CompileTarget {
   std::string chip;
   /// Of a GPU.
   GpuKernels gpuKernels = GpuKernels::Tile;
+  /// A row gives the same bits in any batch. Without it, scans by tile kernels
+  /// cut the tokens into more segments the fewer rows there are.
+  bool batchInvariant = false;
 
   bool hasTileKernels() const {
     return kind == Kind::Nvidia && chip == "sm_90a" &&

@@ -59,7 +59,11 @@ public:
   matchAndRewrite(MapOp op, Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit(rewriter, op.getLoc());
-    Value row = op.getRow().use_empty() ? Value() : emit.fragmentRow();
+    auto vector = dyn_cast<VecType>(op.getType());
+    int64_t perLane = vector ? vector.getSize() / 32 : 0;
+    Value row;
+    if (!op.getRow().use_empty())
+      row = vector ? emit.mul(emit.lane(), perLane) : emit.fragmentRow();
     Value column = op.getColumn().use_empty() ? Value() : emit.fragmentColumn();
 
     SmallVector<Value> results;
@@ -72,7 +76,9 @@ public:
         mapping.map(argument, pick(emit, input.getType(), values, block,
                                    column8, secondRow, secondColumn));
       if (row)
-        mapping.map(op.getRow(), emit.add(row, 64 * block + 8 * secondRow));
+        mapping.map(op.getRow(),
+                    emit.add(row, vector ? 2 * column8 + secondColumn
+                                         : 64 * block + 8 * secondRow));
       if (column)
         mapping.map(op.getColumn(),
                     emit.add(column, 8 * column8 + secondColumn));
@@ -95,7 +101,7 @@ public:
       for (int64_t i = 0; i < columns.getSize() / 4; ++i)
         compute(0, i / 2, 0, i % 2);
     } else {
-      for (int64_t i = 0; i < cast<VecType>(op.getType()).getSize() / 32; ++i)
+      for (int64_t i = 0; i < perLane; ++i)
         compute(0, i / 2, 0, i % 2);
     }
     rewriter.replaceOpWithMultiple(op, {results});

@@ -246,6 +246,26 @@ void forEachNumber(Emitter &emit, Type type,
   }
 }
 
+/// Whether an index is even whatever its parts are.
+bool isEven(Value index) {
+  if (std::optional<int64_t> constant = getConstantIntValue(index))
+    return *constant % 2 == 0;
+  if (auto sum = index.getDefiningOp<arith::AddIOp>())
+    return isEven(sum.getLhs()) && isEven(sum.getRhs());
+  if (auto product = index.getDefiningOp<arith::MulIOp>())
+    return isEven(product.getLhs()) || isEven(product.getRhs());
+  return false;
+}
+
+/// Whether two neighbouring numbers of a thread lie side by side in f32, both
+/// of them inside the tensor or none: the first is in an even column.
+bool comesInPairs(Type value, MemRefType tensor, ValueRange indices) {
+  int64_t columns = tensor.getShape().back();
+  return isa<FragmentType>(value) && tensor.getElementType().isF32() &&
+         !ShapedType::isDynamic(columns) && columns % 2 == 0 &&
+         isEven(indices.back());
+}
+
 class ReadPattern final : public TilePattern<ReadOp> {
 public:
   using TilePattern::TilePattern;
@@ -257,9 +277,23 @@ public:
     auto type = cast<MemRefType>(op.getSource().getType());
     TensorBox box(emit, type, adaptor.getSource(), adaptor.getIndices());
     bool wide = type.getElementType().isF32();
-    SmallVector<Value> results;
+    bool pairs = comesInPairs(op.getType(), type, op.getIndices());
+    SmallVector<Value> results, pair;
     forEachNumber(emit, op.getType(), [&](Value row, Value column) {
+      if (!pair.empty()) {
+        results.push_back(pair.pop_back_val());
+        return;
+      }
       auto [address, inside] = locate(emit, box, row, column);
+      if (pairs) {
+        pair = emit.assembly(
+            "{ .reg .pred p; setp.ne.b32 p, $3, 0; mov.b32 $0, 0; "
+            "mov.b32 $1, 0; @p ld.global.v2.f32 {$0, $1}, [$2]; }",
+            "=&f,=&f,l,r", {address, inside}, {emit.f32, emit.f32}, true);
+        results.push_back(pair.front());
+        pair.erase(pair.begin());
+        return;
+      }
       if (wide) {
         results.push_back(emit.assembly(
             "{ .reg .pred p; setp.ne.b32 p, $2, 0; mov.b32 $0, 0; "
@@ -291,10 +325,20 @@ public:
     Emitter emit(rewriter, op.getLoc());
     auto type = cast<MemRefType>(op.getDestination().getType());
     TensorBox box(emit, type, adaptor.getDestination(), adaptor.getIndices());
+    bool pairs = comesInPairs(op.getValue().getType(), type, op.getIndices());
     size_t number = 0;
     forEachNumber(emit, op.getValue().getType(), [&](Value row, Value column) {
-      auto [address, inside] = locate(emit, box, row, column);
       Value value = adaptor.getValue()[number++];
+      if (pairs && number % 2 == 0)
+        return;
+      auto [address, inside] = locate(emit, box, row, column);
+      if (pairs) {
+        emit.assembly("{ .reg .pred p; setp.ne.b32 p, $3, 0; "
+                      "@p st.global.v2.f32 [$0], {$1, $2}; }",
+                      "l,f,f,r",
+                      {address, value, adaptor.getValue()[number], inside});
+        return;
+      }
       if (type.getElementType().isF32()) {
         emit.assembly("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
                       "@p st.global.f32 [$0], $1; }",

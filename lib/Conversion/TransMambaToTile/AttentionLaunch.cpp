@@ -55,6 +55,23 @@ static bool matchesAttention(AttentionOp op) {
          result.getDimSize(2) == heads && fits(k) && fits(v) && fits(result);
 }
 
+/// Where the result of all heads is only put at the start of a tensor that is
+/// otherwise anything, or null.
+static tensor::InsertSliceOp findDestination(AttentionOp op) {
+  if (!op.getResult().hasOneUse())
+    return nullptr;
+  auto insert = dyn_cast<tensor::InsertSliceOp>(*op->user_begin());
+  if (!insert || !insert.hasUnitStride() ||
+      !llvm::all_of(insert.getMixedOffsets(), isZeroInteger))
+    return nullptr;
+  Operation *empty = insert.getDest().getDefiningOp<tensor::EmptyOp>();
+  RankedTensorType from = insert.getSourceType(), to = insert.getDestType();
+  bool fits = empty && empty->isBeforeInBlock(op) && to.getRank() == 4 &&
+              from.getDimSize(0) == to.getDimSize(0) &&
+              from.getShape().drop_front(2) == to.getShape().drop_front(2);
+  return fits ? insert : nullptr;
+}
+
 // %o = transmamba.attention %q, %k, %v
 //   -> %x = tile.launch @attention_... grid(heads, blocks, rows)
 //                ins(%q, %k, %v) outs(empty), heads side by side
@@ -64,7 +81,10 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
     return success();
   OpBuilder builder(op);
   Location loc = op.getLoc();
-  auto resultType = cast<RankedTensorType>(op.getResult().getType());
+  // The last block of queries writes a few tokens more, where anything may be.
+  tensor::InsertSliceOp destination = findDestination(op);
+  Value target = destination ? Value(destination.getResult()) : op.getResult();
+  auto resultType = cast<RankedTensorType>(target.getType());
   ArrayRef<int64_t> sizes = resultType.getShape();
   int64_t headDim = sizes[3];
   SplitHeads q = findColumns(op.getQ(), builder),
@@ -104,8 +124,9 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
   SmallVector<Value> dynamicSizes;
-  SmallVector<OpFoldResult> outputSizes =
-      tensor::getMixedSizes(builder, loc, op.getQ());
+  Value queries = builder.createOrFold<tensor::DimOp>(loc, op.getQ(), 1);
+  SmallVector<OpFoldResult> outputSizes = tensor::getMixedSizes(
+      builder, loc, destination ? destination.getDest() : op.getQ());
   outputSizes[2] = builder.getIndexAttr(sizes[2]);
   for (int64_t dim : {0, 1})
     if (joined.isDynamicDim(dim))
@@ -114,7 +135,6 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
     else
       outputSizes[dim] = builder.getIndexAttr(sizes[dim]);
   Value batch = getValueOrCreateConstantIndexOp(builder, loc, outputSizes[0]);
-  Value queries = getValueOrCreateConstantIndexOp(builder, loc, outputSizes[1]);
   Value blocks =
       arith::CeilDivUIOp::create(builder, loc, queries, index(config.blockM));
   Value empty = tensor::EmptyOp::create(builder, loc, joined, dynamicSizes);
@@ -130,7 +150,9 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
   SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
   Value result = tensor::ExpandShapeOp::create(
       builder, loc, resultType, launch.getResult(0), groups, outputSizes);
-  op.getResult().replaceAllUsesWith(result);
+  target.replaceAllUsesWith(result);
+  if (destination)
+    destination.erase();
   op.erase();
   ++launches.numLaunches;
   return success();

@@ -13,7 +13,8 @@
 using namespace mlir;
 using namespace transmamba;
 
-Launches::Launches(ModuleOp module) : module(module) {
+Launches::Launches(ModuleOp module, bool batchInvariant)
+    : batchInvariant(batchInvariant), module(module) {
   auto getBound = [&](StringRef name) {
     auto value = module->getAttrOfType<IntegerAttr>(name);
     return value ? value.getInt() : 1;

@@ -20,7 +20,7 @@ namespace transmamba {
 /// The module that gets kernels, and what it says of sizes.
 class Launches {
 public:
-  explicit Launches(mlir::ModuleOp module);
+  Launches(mlir::ModuleOp module, bool batchInvariant);
 
   /// Puts a kernel into the module, unless there is one like it.
   mlir::StringAttr insert(tile::KernelOp kernel);
@@ -30,6 +30,8 @@ public:
   bool hasBounds = false;
   /// Operations that went with another one.
   llvm::DenseSet<mlir::Operation *> erased;
+  /// A row gives the same bits in any batch.
+  bool batchInvariant;
   /// Operations that became launches, different kernels.
   int64_t numLaunches = 0, numKernels = 0;
 
@@ -62,8 +64,11 @@ mlir::LogicalResult convertGemm(mlir::linalg::MatmulOp op, Launches &launches);
 /// Likewise attention.
 mlir::LogicalResult convertAttention(AttentionOp op, Launches &launches);
 
-/// Likewise a scan.
+/// Likewise a scan, the state that a sequence leaves, and the hybrid mixer,
+/// which leaves attention to be converted.
 mlir::LogicalResult convertScan(SSDScanOp op, Launches &launches);
+mlir::LogicalResult convertMemory(ConvertMemoryOp op, Launches &launches);
+mlir::LogicalResult convertSwitch(SwitchOp op, Launches &launches);
 
 } // namespace transmamba
 

@@ -7,53 +7,367 @@
 #include "Launches.h"
 #include "SplitHeads.h"
 #include "SplitSwitch.h"
+#include "Tile/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "transmamba/Conversion/TransMambaToTile/Kernels.h"
+#include "transmamba/Conversion/TransMambaToTile/ScanKernels.h"
+
+#include <map>
 
 using namespace mlir;
 using namespace transmamba;
+using Operand = ScanOperand;
 
-/// The shape of the scan that `op`, a scan or a switch, is or holds. Where the
-/// heads are is not filled in.
-template <typename Op> static std::optional<ScanShape> matchScan(Op op) {
-  auto type = [](Value value) {
-    return cast<RankedTensorType>(value.getType());
-  };
-  RankedTensorType q = type(op.getQ()), v = type(op.getV()),
-                   result = type(op.getResult());
-  int64_t heads = result.getDimSize(2);
-  auto fits = [&](Value value) {
-    int64_t own = type(value).getDimSize(2);
-    return type(value).getElementType() == q.getElementType() && own > 0 &&
-           heads % own == 0;
+//===----------------------------------------------------------------------===//
+// What fits
+//===----------------------------------------------------------------------===//
+
+static RankedTensorType getType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// The shape of a scan whose keys, values and steps `op` has. Where the heads
+/// are, and what else there is, is not filled in.
+template <typename Op> static std::optional<ScanShape> matchState(Op op) {
+  auto state = cast<SSMStateType>(op.getState().getType());
+  RankedTensorType k = getType(op.getK()), v = getType(op.getV());
+  ScanShape shape{};
+  shape.heads = getType(op.getDt()).getDimSize(2);
+  shape.stateDim = k.getDimSize(3);
+  shape.headDim = v.getDimSize(3);
+  shape.dt = getType(op.getDt());
+  shape.state = RankedTensorType::get(
+      {k.getDimSize(0), shape.heads, shape.stateDim, shape.headDim},
+      state.getElementType());
+  if (op.getLengths())
+    shape.lengths = getType(op.getLengths());
+  auto fits = [&](RankedTensorType type) {
+    return type.getElementType() == v.getElementType() &&
+           type.getDimSize(2) > 0 && shape.heads % type.getDimSize(2) == 0;
   };
   auto isSize = [](int64_t size) {
     return llvm::is_contained({32, 64, 96, 128}, size);
   };
-  ScanShape shape{};
-  shape.heads = heads;
-  shape.stateDim = q.getDimSize(3);
-  shape.headDim = v.getDimSize(3);
-  shape.dt = type(op.getDt());
-  shape.state = RankedTensorType::get(
-      {q.getDimSize(0), heads, shape.stateDim, shape.headDim},
-      cast<SSMStateType>(op.getState().getType()).getElementType());
-  shape.hasSkip = bool(op.getSkip());
-  shape.hasInit = bool(op.getInit());
-  if (op.getLengths())
-    shape.lengths = type(op.getLengths());
-  bool isMatch = isHalf(q.getElementType()) && heads > 0 && fits(op.getQ()) &&
-                 fits(op.getK()) && fits(op.getV()) && isSize(shape.stateDim) &&
-                 isSize(shape.headDim) &&
-                 result.getElementType() == q.getElementType() &&
+  bool isMatch = isHalf(v.getElementType()) && shape.heads > 0 && fits(k) &&
+                 fits(v) && isSize(shape.stateDim) && isSize(shape.headDim) &&
                  // A decode step is not worth a chunk.
-                 q.getDimSize(1) != 1;
+                 k.getDimSize(1) != 1;
   return isMatch ? std::optional(shape) : std::nullopt;
 }
 
+/// Likewise of a scan or a switch.
+template <typename Op> static std::optional<ScanShape> matchScan(Op op) {
+  std::optional<ScanShape> shape = matchState(op);
+  RankedTensorType q = getType(op.getQ()), result = getType(op.getResult());
+  if (!shape || q.getElementType() != getType(op.getV()).getElementType() ||
+      result.getElementType() != q.getElementType() || q.getDimSize(2) == 0 ||
+      shape->heads % q.getDimSize(2) != 0)
+    return std::nullopt;
+  shape->hasSkip = bool(op.getSkip());
+  shape->hasInit = bool(op.getInit());
+  return shape;
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Makes the launches of one scan.
+class ScanLauncher {
+public:
+  ScanLauncher(Operation *op, Launches &launches, const ScanShape &shape)
+      : op(op), builder(op), launches(launches), shape(shape) {}
+
+  /// Fails where the operation asks for what cannot be.
+  LogicalResult chooseConfig();
+
+  template <typename Op> void takeState(Op scan);
+  template <typename Op> void takeScan(Op scan);
+
+  /// Cuts the tokens into segments, the first `prefix` of them (none if null)
+  /// on their own.
+  void cut(Value prefix);
+  void launchStates(Value segments);
+  void launchCombination();
+  /// [B, T, heads * headDim], what is before the first token as in `output`,
+  /// which may be null.
+  Value launchScan(Value output);
+  void launchFold();
+
+  /// The final state, as an operand of `type`.
+  Value getState(Type type);
+
+  /// Segments of the prefix, and of what is scanned.
+  Value prefixSegments, scanSegments;
+  OpBuilder &getBuilder() { return builder; }
+
+private:
+  using Build = function_ref<tile::KernelOp(OpBuilder &, StringRef name)>;
+  tile::LaunchOp launch(StringRef prefix, Build build,
+                        ArrayRef<Operand> operands, size_t outputs,
+                        Value blocks, Value segments);
+  template <typename Op> Value create(Value a, Value b) {
+    return builder.createOrFold<Op>(op->getLoc(), a, b);
+  }
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(builder, op->getLoc(), value);
+  }
+  Value makeEmpty(Operand operand, ArrayRef<Value> sizes) {
+    auto type = cast<RankedTensorType>(getOperandType(operand, shape));
+    SmallVector<Value> dynamic;
+    for (auto [dim, size] : llvm::enumerate(sizes))
+      if (type.isDynamicDim(dim))
+        dynamic.push_back(size);
+    return tensor::EmptyOp::create(builder, op->getLoc(), type, dynamic);
+  }
+
+  Operation *op;
+  OpBuilder builder;
+  Launches &launches;
+  ScanShape shape;
+  ScanConfig config;
+  std::map<Operand, Value> values;
+  /// `capacity` segments are enough.
+  Value rows, tokens, capacity;
+};
+} // namespace
+
+LogicalResult ScanLauncher::chooseConfig() {
+  config = *chooseScanConfig(shape);
+  FailureOr<DictionaryAttr> wanted = getConfig(op);
+  if (failed(wanted))
+    return failure();
+  return overrideConfig(*wanted, shape, config,
+                        [&] { return op->emitOpError(); });
+}
+
+template <typename Op> void ScanLauncher::takeState(Op scan) {
+  SplitHeads k = findColumns(scan.getK(), builder),
+             v = findColumns(scan.getV(), builder);
+  shape.k = describe(k, scan.getK());
+  shape.v = describe(v, scan.getV());
+  values[Operand::Keys] = k.tensor;
+  values[Operand::Values] = v.tensor;
+  values[Operand::Steps] = scan.getDt();
+  values[Operand::Rates] = scan.getA();
+  values[Operand::Lengths] = scan.getLengths();
+  auto getSize = [&](int64_t dim) {
+    return builder.createOrFold<tensor::DimOp>(scan.getLoc(), scan.getK(), dim);
+  };
+  rows = getSize(0);
+  tokens = getSize(1);
+}
+
+template <typename Op> void ScanLauncher::takeScan(Op scan) {
+  takeState(scan);
+  SplitHeads q = findColumns(scan.getQ(), builder);
+  shape.q = describe(q, scan.getQ());
+  values[Operand::Queries] = q.tensor;
+  values[Operand::Skip] = scan.getSkip();
+  if (scan.getInit())
+    values[Operand::Init] =
+        UnrealizedConversionCastOp::create(builder, scan.getLoc(), shape.state,
+                                           scan.getInit())
+            .getResult(0);
+  RankedTensorType result = getType(scan.getResult());
+  auto joined = RankedTensorType::get(
+      {result.getDimSize(0), result.getDimSize(1), shape.heads * shape.headDim},
+      result.getElementType());
+  shape.result = {joined, 0, shape.heads};
+}
+
+// As many segments as there is room for blocks, none of them too short. What a
+// row gives must not depend on other rows where that is asked for.
+void ScanLauncher::cut(Value prefix) {
+  Location loc = op->getLoc();
+  Value most = launches.batchInvariant ? index(launches.maxBatch) : rows;
+  Value chains = create<arith::MulIOp>(most, index(shape.heads * config.parts));
+  Value blocks = create<arith::MulIOp>(
+      tile::MultiprocessorsOp::create(builder, loc), index(config.occupancy));
+  // A launch that may be merged with others waits for none of them.
+  if (op->hasAttr(kTileGroupAttrName))
+    capacity = index(1);
+  else
+    capacity = create<arith::MaxUIOp>(
+        create<arith::MinUIOp>(
+            create<arith::DivUIOp>(blocks, chains),
+            create<arith::DivUIOp>(tokens, index(kMinSegment))),
+        index(1));
+  Value segment = create<arith::MulIOp>(
+      create<arith::CeilDivUIOp>(
+          tokens, create<arith::MulIOp>(capacity, index(kScanChunk))),
+      index(kScanChunk));
+  Value first = prefix ? prefix : index(0);
+  prefixSegments =
+      prefix ? create<arith::CeilDivUIOp>(prefix, segment) : index(0);
+  scanSegments = create<arith::MaxUIOp>(
+      create<arith::CeilDivUIOp>(create<arith::SubIOp>(tokens, first), segment),
+      index(1));
+  values[Operand::First] = first;
+  values[Operand::Segment] = segment;
+}
+
+tile::LaunchOp ScanLauncher::launch(StringRef prefix, Build build,
+                                    ArrayRef<Operand> operands, size_t outputs,
+                                    Value blocks, Value segments) {
+  std::string name;
+  llvm::raw_string_ostream(name) << prefix << "_h" << shape.heads << "_n"
+                                 << shape.stateDim << "_d" << shape.headDim;
+  OpBuilder detached(op->getContext());
+  StringAttr kernel = launches.insert(build(detached, name));
+  SmallVector<Value> arguments;
+  for (Operand operand : operands)
+    arguments.push_back(values.at(operand));
+  ValueRange all(arguments), written = all.take_back(outputs);
+  auto made = tile::LaunchOp::create(
+      builder, op->getLoc(), TypeRange(written), FlatSymbolRefAttr::get(kernel),
+      blocks, rows, segments, all.drop_back(outputs), written);
+  // States are combined in place, and a scan leaves what is before its first
+  // token.
+  made.setPartial(true);
+  for (auto [operand, result] :
+       llvm::zip(operands.take_back(outputs), made.getResults()))
+    values[operand] = result;
+  ++launches.numLaunches;
+  return made;
+}
+
+void ScanLauncher::launchStates(Value segments) {
+  values[Operand::States] = makeEmpty(Operand::States, {rows, capacity});
+  values[Operand::Decays] = makeEmpty(Operand::Decays, {rows, capacity});
+  values[Operand::Count] = segments;
+  auto build = [&](OpBuilder &builder, StringRef name) {
+    return buildScanState(builder, op->getLoc(), name, shape,
+                          chooseStateConfig(shape, config));
+  };
+  launch("scan_state", build, getStateOperands(shape), 2,
+         index(shape.heads * config.parts), segments);
+}
+
+// Few states are combined by those who start from them.
+void ScanLauncher::launchCombination() {
+  Value combined = create<arith::MinUIOp>(
+      create<arith::DivUIOp>(values[Operand::Count], index(kMinCombined)),
+      index(1));
+  values[Operand::Combined] = combined;
+  auto build = [&](OpBuilder &builder, StringRef name) {
+    return buildScanCombine(builder, op->getLoc(), name, shape);
+  };
+  Value blocks = create<arith::MulIOp>(
+      combined, index(shape.heads * getCombineSlices(shape)));
+  launch("scan_combine", build, getCombineOperands(shape), 1, blocks, index(1));
+}
+
+Value ScanLauncher::launchScan(Value output) {
+  values[Operand::Output] =
+      output ? output : makeEmpty(Operand::Output, {rows, tokens});
+  values[Operand::FinalState] = makeEmpty(Operand::FinalState, {rows});
+  auto build = [&](OpBuilder &builder, StringRef name) {
+    return buildScan(builder, op->getLoc(), name, shape, config);
+  };
+  setGroup(launch("scan", build, getScanOperands(shape), 2,
+                  index(shape.heads * config.parts), scanSegments),
+           op);
+  return values[Operand::Output];
+}
+
+void ScanLauncher::launchFold() {
+  values[Operand::FinalState] = makeEmpty(Operand::FinalState, {rows});
+  auto build = [&](OpBuilder &builder, StringRef name) {
+    return buildScanFold(builder, op->getLoc(), name, shape);
+  };
+  launch("scan_fold", build, getFoldOperands(shape), 1,
+         index(shape.heads * getCombineSlices(shape)), index(1));
+}
+
+Value ScanLauncher::getState(Type type) {
+  return UnrealizedConversionCastOp::create(builder, op->getLoc(), type,
+                                            values.at(Operand::FinalState))
+      .getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+static constexpr int64_t kTokens = 1;
+static SmallVector<ReassociationIndices> getHeadGroups() {
+  return {{0}, {1}, {2, 3}};
+}
+
+/// [B, T, heads * headDim] as a result of four dimensions.
+static Value splitHeads(OpBuilder &builder, Location loc, Value joined,
+                        RankedTensorType type) {
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, joined);
+  sizes.pop_back();
+  for (int64_t dim : {2, 3})
+    sizes.push_back(builder.getIndexAttr(type.getDimSize(dim)));
+  return tensor::ExpandShapeOp::create(builder, loc, type, joined,
+                                       getHeadGroups(), sizes);
+}
+
+// %y, %h = transmamba.ssd_scan %q, %k, %v, %dt, %A
+//   -> %s, %d = tile.launch @scan_state_... grid(heads, rows, segments - 1)
+//                  ins(%k, %v, %dt, %A) outs(empty, empty)
+//      %c = tile.launch @scan_combine_... grid(slices or 0, rows, 1)
+//                  ins(%d) outs(%s)
+//      %x, %g = tile.launch @scan_... grid(heads, rows, segments)
+//                  ins(%q, %k, %v, %dt, %A, %c, %d) outs(empty, empty)
+//      %y = tensor.expand_shape %x; %h = %g as a state
+LogicalResult transmamba::convertScan(SSDScanOp op, Launches &launches) {
+  std::optional<ScanShape> shape = matchScan(op);
+  if (!shape || op.getStart() || !chooseScanConfig(*shape))
+    return success();
+  ScanLauncher launcher(op, launches, *shape);
+  if (failed(launcher.chooseConfig()))
+    return failure();
+  OpBuilder &builder = launcher.getBuilder();
+  Location loc = op.getLoc();
+  launcher.takeScan(op);
+  launcher.cut(/*prefix=*/Value());
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  launcher.launchStates(
+      builder.createOrFold<arith::SubIOp>(loc, launcher.scanSegments, one));
+  launcher.launchCombination();
+  Value output = launcher.launchScan(/*output=*/Value());
+  op.getResult().replaceAllUsesWith(
+      splitHeads(builder, loc, output, getType(op.getResult())));
+  op.getState().replaceAllUsesWith(launcher.getState(op.getState().getType()));
+  op.erase();
+  return success();
+}
+
+// %h = transmamba.convert_memory %k, %v, %dt, %A
+//   -> %s:2 = tile.launch @scan_state_... grid(heads, rows, segments)
+//                  ins(%k, %v, %dt, %A) outs(empty, empty)
+//      %g = tile.launch @scan_fold_... grid(slices, rows, 1)
+//                  ins(%s#0, %s#1) outs(empty)
+//      %h = %g as a state
+LogicalResult transmamba::convertMemory(ConvertMemoryOp op,
+                                        Launches &launches) {
+  std::optional<ScanShape> shape = matchState(op);
+  if (!shape || !chooseScanConfig(*shape))
+    return success();
+  ScanLauncher launcher(op, launches, *shape);
+  if (failed(launcher.chooseConfig()))
+    return failure();
+  launcher.takeState(op);
+  launcher.cut(launcher.getBuilder().createOrFold<tensor::DimOp>(
+      op.getLoc(), op.getK(), kTokens));
+  launcher.launchStates(launcher.prefixSegments);
+  launcher.launchFold();
+  op.getState().replaceAllUsesWith(launcher.getState(op.getState().getType()));
+  op.erase();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The hybrid mixer
+//===----------------------------------------------------------------------===//
+
+/// Both parts of a switch from the start of a sequence fit kernels.
 bool transmamba::matchesSwitch(SwitchOp op) {
   if (op.getInit() || op.getPositions() || op.getWindow())
     return false;
@@ -61,124 +375,94 @@ bool transmamba::matchesSwitch(SwitchOp op) {
   return shape && shape->stateDim == shape->headDim && chooseScanConfig(*shape);
 }
 
-/// dt, and zero for the tokens beyond the length of their row: they leave the
-/// state as it is.
-static Value maskSteps(OpBuilder &builder, Location loc, Value dt,
-                       Value lengths) {
-  if (!lengths)
-    return dt;
-  auto type = cast<RankedTensorType>(dt.getType());
-  AffineMap all = builder.getMultiDimIdentityMap(3);
-  AffineMap row = AffineMap::get(3, 0, builder.getAffineDimExpr(0));
-  Value empty = tensor::EmptyOp::create(builder, loc,
-                                        tensor::getMixedSizes(builder, loc, dt),
-                                        type.getElementType());
-  auto body = [](OpBuilder &nested, Location loc, ValueRange arguments) {
-    Value token = linalg::IndexOp::create(nested, loc, 1);
-    Value length = arith::IndexCastOp::create(
-        nested, loc, nested.getIndexType(), arguments[1]);
-    Value inside = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::slt,
-                                         token, length);
-    Value zero =
-        arith::ConstantOp::create(nested, loc, nested.getF32FloatAttr(0.0));
-    Value step =
-        arith::SelectOp::create(nested, loc, inside, arguments[0], zero);
-    linalg::YieldOp::create(nested, loc, step);
-  };
-  return linalg::GenericOp::create(
-             builder, loc, type, ValueRange{dt, lengths}, ValueRange(empty),
-             ArrayRef<AffineMap>{all, row, all},
-             SmallVector<utils::IteratorType>(3, utils::IteratorType::parallel),
-             body)
-      .getResult(0);
+/// The first `count` tokens of a tensor [B, T, H, D].
+static Value takePrefix(OpBuilder &builder, Location loc, Value tensor,
+                        Value count) {
+  SmallVector<OpFoldResult> offsets(4, builder.getIndexAttr(0)),
+      strides(4, builder.getIndexAttr(1)),
+      sizes = tensor::getMixedSizes(builder, loc, tensor);
+  sizes[kTokens] = count;
+  return tensor::ExtractSliceOp::create(builder, loc, tensor, offsets, sizes,
+                                        strides);
 }
 
-// %y, %h = transmamba.ssd_scan %q, %k, %v, %dt, %A
-//   -> %x, %s = tile.launch @scan_... grid(heads, rows, 1)
-//                    ins(%q, %k, %v, %dt, %A) outs(empty, empty)
-//      %y = tensor.expand_shape %x; %h = %s as a state
-LogicalResult transmamba::convertScan(SSDScanOp op, Launches &launches) {
-  std::optional<ScanShape> match = matchScan(op);
-  if (!match || op.getStart())
-    return success();
-  ScanShape shape = *match;
-  std::optional<ScanConfig> config = chooseScanConfig(shape);
-  if (!config)
-    return success();
-  OpBuilder builder(op);
+/// [B, T, H, D] whose first `count` tokens are those of causal attention among
+/// them; the others are anything.
+static Value attendToPrefix(OpBuilder &builder, SwitchOp op, Value count) {
   Location loc = op.getLoc();
-  auto resultType = cast<RankedTensorType>(op.getResult().getType());
-  SplitHeads q = findColumns(op.getQ(), builder),
-             k = findColumns(op.getK(), builder),
-             v = findColumns(op.getV(), builder);
-  shape.q = describe(q, op.getQ());
-  shape.k = describe(k, op.getK());
-  shape.v = describe(v, op.getV());
-  auto joined =
-      RankedTensorType::get({resultType.getDimSize(0), resultType.getDimSize(1),
-                             shape.heads * shape.headDim},
-                            resultType.getElementType());
-  shape.result = {joined, 0, shape.heads};
-  FailureOr<DictionaryAttr> wanted = getConfig(op);
-  if (failed(wanted) || failed(overrideConfig(*wanted, shape, *config, [&] {
-        return op.emitOpError();
-      })))
-    return failure();
-
-  std::string name;
-  llvm::raw_string_ostream(name) << "scan_h" << shape.heads << "_n"
-                                 << shape.stateDim << "_d" << shape.headDim;
-  OpBuilder detached(op.getContext());
-  StringAttr kernel =
-      launches.insert(buildScan(detached, loc, name, shape, *config));
-
-  SmallVector<Value> inputs = {
-      q.tensor, k.tensor, v.tensor,
-      maskSteps(builder, loc, op.getDt(), op.getLengths()), op.getA()};
-  if (op.getSkip())
-    inputs.push_back(op.getSkip());
-  auto asTensor = [&](Value state) -> Value {
-    return UnrealizedConversionCastOp::create(builder, loc, shape.state, state)
-        .getResult(0);
-  };
-  if (op.getInit())
-    inputs.push_back(asTensor(op.getInit()));
-  if (op.getLengths())
-    inputs.push_back(op.getLengths());
-
-  SmallVector<OpFoldResult> sizes =
-      tensor::getMixedSizes(builder, loc, op.getQ());
-  sizes[2] = builder.getIndexAttr(shape.heads);
-  sizes[3] = builder.getIndexAttr(shape.headDim);
-  auto makeEmpty = [&](RankedTensorType type) -> Value {
-    SmallVector<Value> dynamic;
-    for (int64_t dim : {0, 1})
-      if (type.isDynamicDim(dim))
-        dynamic.push_back(
-            getValueOrCreateConstantIndexOp(builder, loc, sizes[dim]));
-    return tensor::EmptyOp::create(builder, loc, type, dynamic);
-  };
-  auto index = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  };
-  auto launch = tile::LaunchOp::create(
-      builder, loc, TypeRange{joined, shape.state},
-      FlatSymbolRefAttr::get(kernel), index(shape.heads),
-      getValueOrCreateConstantIndexOp(builder, loc, sizes[0]), index(1), inputs,
-      ValueRange{makeEmpty(joined), makeEmpty(shape.state)});
-  setGroup(launch, op);
+  Value q = takePrefix(builder, loc, op.getQ(), count);
+  Value k = takePrefix(builder, loc, op.getK(), count);
+  Value v = takePrefix(builder, loc, op.getV(), count);
+  if (FloatAttr theta = op.getRopeThetaAttr()) {
+    auto rotate = [&](Value x) -> Value {
+      return RopeOp::create(builder, loc, x, /*positions=*/Value(), theta,
+                            op.getRotaryDimAttr(), op.getInterleavedAttr());
+    };
+    q = rotate(q);
+    k = rotate(k);
+  }
+  if (op.getCache())
+    op.getNextCache().replaceAllUsesWith(
+        AppendKVOp::create(builder, loc, op.getCache(), k, v,
+                           /*positions=*/Value(), op.getLengths()));
+  auto whole = getType(op.getResult());
+  SmallVector<int64_t> shape(whole.getShape());
+  shape[kTokens] = ShapedType::kDynamic;
+  SmallVector<OpFoldResult> offsets(4, builder.getIndexAttr(0)),
+      strides(4, builder.getIndexAttr(1)),
+      sizes = tensor::getMixedSizes(builder, loc, op.getK());
+  SmallVector<Value> dynamic;
   for (int64_t dim : {0, 1})
-    if (!resultType.isDynamicDim(dim))
-      sizes[dim] = builder.getIndexAttr(resultType.getDimSize(dim));
-  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
-  Value result = tensor::ExpandShapeOp::create(
-      builder, loc, resultType, launch.getResult(0), groups, sizes);
-  op.getResult().replaceAllUsesWith(result);
-  op.getState().replaceAllUsesWith(
-      UnrealizedConversionCastOp::create(builder, loc, op.getState().getType(),
-                                         launch.getResult(1))
-          .getResult(0));
+    if (whole.isDynamicDim(dim))
+      dynamic.push_back(
+          getValueOrCreateConstantIndexOp(builder, loc, sizes[dim]));
+  sizes[kTokens] = count;
+  sizes[2] = builder.getIndexAttr(whole.getDimSize(2));
+  Value empty = tensor::EmptyOp::create(builder, loc, whole, dynamic);
+  Value attended =
+      AttentionOp::create(
+          builder, loc, RankedTensorType::get(shape, whole.getElementType()), q,
+          k, v, op.getLengths(), op.getScaleAttr(), builder.getUnitAttr(),
+          /*window=*/IntegerAttr())
+          .getResult();
+  return tensor::InsertSliceOp::create(builder, loc, attended, empty, offsets,
+                                       sizes, strides);
+}
+
+// %y, %h, %c1 = transmamba.switch %q, %k, %v, %dt, %A transpoint P cache(%c0)
+// ->
+// n = min(T, P);  %q0, %k0, %v0 = the first n tokens, q and k rotated
+// %c1 = transmamba.append_kv %c0, %k0, %v0
+// %y0 = tensor.insert_slice (transmamba.attention %q0, %k0, %v0 {causal})
+//       into empty, at the first n tokens
+// %s:2 = tile.launch @scan_state_..., the states of all segments but the last,
+//        combined
+// %y, %h = tile.launch @scan_... of the tokens from n on, outs(%y0, empty)
+LogicalResult transmamba::convertSwitch(SwitchOp op, Launches &launches) {
+  if (!matchesSwitch(op))
+    return success();
+  ScanLauncher launcher(op, launches, *matchScan(op));
+  if (failed(launcher.chooseConfig()))
+    return failure();
+  OpBuilder &builder = launcher.getBuilder();
+  Location loc = op.getLoc();
+  Value tokens = builder.createOrFold<tensor::DimOp>(loc, op.getK(), kTokens);
+  Value point = arith::ConstantIndexOp::create(builder, loc, op.getPoint());
+  Value count = builder.createOrFold<arith::MinUIOp>(loc, tokens, point);
+  Value output = tensor::CollapseShapeOp::create(
+      builder, loc, attendToPrefix(builder, op, count), getHeadGroups());
+  launcher.takeScan(op);
+  launcher.cut(count);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value segments = builder.createOrFold<arith::AddIOp>(
+      loc, launcher.prefixSegments,
+      builder.createOrFold<arith::SubIOp>(loc, launcher.scanSegments, one));
+  launcher.launchStates(segments);
+  launcher.launchCombination();
+  output = launcher.launchScan(output);
+  op.getResult().replaceAllUsesWith(
+      splitHeads(builder, loc, output, getType(op.getResult())));
+  op.getState().replaceAllUsesWith(launcher.getState(op.getState().getType()));
   op.erase();
-  ++launches.numLaunches;
   return success();
 }

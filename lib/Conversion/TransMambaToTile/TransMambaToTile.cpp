@@ -36,35 +36,35 @@ struct ConvertTransMambaToTile final
 
 void ConvertTransMambaToTile::runOnOperation() {
   ModuleOp module = getOperation();
-  Launches launches(module);
+  Launches launches(module, batchInvariant);
   SmallVector<SwitchOp> switches;
-  module.walk([&](SwitchOp op) {
-    if (matchesSwitch(op))
-      switches.push_back(op);
-  });
+  module.walk([&](SwitchOp op) { switches.push_back(op); });
   for (auto [number, op] : llvm::enumerate(switches)) {
-    SplitMixer parts = splitSwitch(op);
-    if (groups)
-      makeGroup(parts, number);
+    // Parts of a group do not wait for one another.
+    if (groups && matchesSwitch(op))
+      makeGroup(splitSwitch(op), number);
+    else if (failed(convertSwitch(op, launches)))
+      return signalPassFailure();
   }
 
   SmallVector<Operation *> ops;
   for (auto function : module.getOps<func::FuncOp>())
     function.walk([&](Operation *op) {
-      if (isa<linalg::MatmulOp, AttentionOp, SSDScanOp>(op))
+      if (isa<linalg::MatmulOp, AttentionOp, SSDScanOp, ConvertMemoryOp>(op))
         ops.push_back(op);
     });
   for (Operation *op : ops) {
     if (launches.erased.contains(op))
       continue;
     LogicalResult converted = success();
-    if (auto matmul = dyn_cast<linalg::MatmulOp>(op)) {
+    if (auto matmul = dyn_cast<linalg::MatmulOp>(op))
       converted = convertGemm(matmul, launches);
-    } else if (auto scan = dyn_cast<SSDScanOp>(op)) {
+    else if (auto scan = dyn_cast<SSDScanOp>(op))
       converted = convertScan(scan, launches);
-    } else {
+    else if (auto memory = dyn_cast<ConvertMemoryOp>(op))
+      converted = convertMemory(memory, launches);
+    else
       converted = convertAttention(cast<AttentionOp>(op), launches);
-    }
     if (failed(converted))
       return signalPassFailure();
   }

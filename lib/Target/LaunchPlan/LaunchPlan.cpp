@@ -55,7 +55,10 @@ public:
   PlanBuilder(func::FuncOp entry, const LaunchPlanContext &context,
               int64_t *workspaceWords)
       : entry(entry), context(context), workspaceWords(workspaceWords),
-        planner({{"B", context.maxBatch}, {"T", context.maxSequence}}) {}
+        planner({{"B", context.maxBatch},
+                 {"T", context.maxSequence},
+                 {std::string(package::multiprocessorsSymbol),
+                  package::maxMultiprocessors}}) {}
 
   FailureOr<package::EntryPoint> build();
 

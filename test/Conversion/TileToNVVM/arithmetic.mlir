@@ -10,16 +10,16 @@ gpu.module @kernels {
     %c0 = arith.constant 0 : index
     tile.consumers %warpgroup in 1 registers 128 {
       // Row 16 (warp mod 4) + lane / 4 and 8 further, column 2 (lane mod 4), the one after, and 8 further.
-      // CHECK: %[[NEXT:.*]] = arith.addi %[[COL:.*]], %c1_i32 : i32
       // CHECK: %[[ROW8:.*]] = arith.addi %[[ROW:.*]], %c8_i32 : i32
-      // CHECK: %[[COL8:.*]] = arith.addi %[[COL]], %c8_i32 : i32
-      // CHECK: %[[COL9:.*]] = arith.addi %[[COL]], %c9_i32 : i32
+      // CHECK: %[[COL8:.*]] = arith.addi %[[COL:.*]], %c8_i32 : i32
       %x = tile.read %out[%c0, %c0] : memref<64x16xf32> -> !tile.frag<64x16xf32>
       // CHECK: arith.cmpi sge, %[[ROW]], %[[COL]] : i32
+      // CHECK: %[[NEXT:.*]] = arith.addi %[[COL]], %c1_i32 : i32
       // CHECK: arith.cmpi sge, %[[ROW]], %[[NEXT]] : i32
       // CHECK: arith.cmpi sge, %[[ROW8]], %[[COL]] : i32
       // CHECK: arith.cmpi sge, %[[ROW8]], %[[NEXT]] : i32
       // CHECK: arith.cmpi sge, %[[ROW]], %[[COL8]] : i32
+      // CHECK: %[[COL9:.*]] = arith.addi %[[COL]], %c9_i32 : i32
       // CHECK: arith.cmpi sge, %[[ROW]], %[[COL9]] : i32
       // CHECK: arith.cmpi sge, %[[ROW8]], %[[COL8]] : i32
       // CHECK: arith.cmpi sge, %[[ROW8]], %[[COL9]] : i32
@@ -95,7 +95,10 @@ gpu.module @kernels {
     %c0 = arith.constant 0 : index
     tile.consumers %warpgroup in 1 registers 128 {
       // Two numbers a lane.
-      // CHECK-COUNT-2: @p ld.global.f32
+      // CHECK: %[[FIRST:.*]] = arith.muli %{{.*}}, %c2_i32 : i32
+      // CHECK: @p ld.global.f32
+      // CHECK: %[[SECOND:.*]] = arith.addi %[[FIRST]], %c1_i32
+      // CHECK: @p ld.global.f32
       %x = tile.read %out[%c0, %c0] : memref<64x64xf32> -> !tile.vec<64xf32>
       // CHECK: arith.addf
       // CHECK: nvvm.shfl.sync up %{{.*}}, %{{.*}}, %c1_i32
@@ -126,7 +129,16 @@ gpu.module @kernels {
       }
       tile.write %logs to %out[%c0, %c0] : !tile.rows<64xf32>, memref<64x64xf32>
       tile.write %columns to %out[%c0, %c0] : !tile.cols<64xf32>, memref<64x64xf32>
-      tile.write %sums to %out[%c0, %c0] : !tile.vec<64xf32>, memref<64x64xf32>
+      // Its numbers are 2 lane and the one after.
+      // CHECK: arith.cmpi slt, %[[FIRST]], %c16_i32
+      // CHECK: arith.cmpi slt, %[[SECOND]], %c16_i32
+      %first = tile.map (%a = %sums) [%number, %none] : (!tile.vec<64xf32>) -> !tile.vec<64xf32> {
+        %c16 = arith.constant 16 : index
+        %inside = arith.cmpi slt, %number, %c16 : index
+        %b = arith.select %inside, %a, %last : f32
+        tile.yield %b : f32
+      }
+      tile.write %first to %out[%c0, %c0] : !tile.vec<64xf32>, memref<64x64xf32>
     }
   }
 }

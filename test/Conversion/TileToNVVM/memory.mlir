@@ -90,7 +90,11 @@ gpu.module @kernels {
       // CHECK: %[[INSIDE:.*]] = arith.extui %[[BOTH]] : i1 to i32
       // CHECK: mov.b32 $0, 0; @p ld.global.f32 $0, [$1]; }", "=&f,l,r" %{{.*}}, %[[INSIDE]]
       // CHECK-COUNT-3: @p ld.global.f32
-      %x = tile.read %f[%c0, %c0] : memref<?x8xf32> -> !tile.frag<64x8xf32>
+      %x = tile.read %f[%c0, %c1] : memref<?x8xf32> -> !tile.frag<64x8xf32>
+      // From an even column on, two neighbours are inside or none is.
+      // CHECK-COUNT-2: @p ld.global.v2.f32 {$0, $1}, [$2]; }", "=&f,=&f,l,r"
+      // CHECK-NOT: ld.global.{{.*}}f32
+      %p = tile.read %f[%c0, %c0] : memref<?x8xf32> -> !tile.frag<64x8xf32>
       // CHECK-COUNT-2: @p ld.global.b16
       %r = tile.read %h[%c1, %c0, %c1] : memref<4x64x8xbf16> -> !tile.rows<64xf32>
       // CHECK-COUNT-2: @p ld.global.b16
@@ -100,6 +104,9 @@ gpu.module @kernels {
       %v = tile.read %h[%c1, %c0, %c1] : memref<4x64x8xbf16> -> !tile.vec<128xf32>
       // CHECK-COUNT-4: @p st.global.b16 [$0], $1;
       tile.write %x to %h[%c1, %c0, %c0] : !tile.frag<64x8xf32>, memref<4x64x8xbf16>
+      // CHECK-COUNT-2: @p st.global.v2.f32 [$0], {$1, $2};
+      // CHECK-NOT: st.global.v2
+      tile.write %p to %f[%c0, %c0] : !tile.frag<64x8xf32>, memref<?x8xf32>
       // CHECK-COUNT-2: @p st.global.f32 [$0], $1;
       tile.write %r to %f[%c0, %c0] : !tile.rows<64xf32>, memref<?x8xf32>
       // CHECK-COUNT-2: @p st.global.f32 [$0], $1;

@@ -38,7 +38,7 @@ gpu.module @kernels {
       %p = tile.mma %a, %b transpose_b : !tile.smem<64x32xbf16>, !tile.smem<24x32xbf16> -> !tile.pending<64x24xf32>
       // SM90: "wgmma.wait_group.sync.aligned 0;"
       // SM80-NOT: wait_group
-      // SM80: @p st.global.f32
+      // SM80: @p st.global.v2.f32
       %r = tile.await %p : !tile.pending<64x24xf32>
       tile.write %r to %out[%c0, %c0] : !tile.frag<64x24xf32>, memref<?x24xf32>
     }
@@ -71,7 +71,7 @@ gpu.module @kernels {
       // SM80-COUNT-4: nvvm.mma.sync
       // SM80-NOT: nvvm.mma.sync
       // SM80-NOT: wait_group
-      // SM80: @p st.global.f32
+      // SM80: @p st.global.v2.f32
       %q = tile.mma %a, %b : !tile.frag<128x16xf16, a>, !tile.smem<16x32xf16> -> !tile.pending<128x32xf32>
       // SM90: "wgmma.wait_group.sync.aligned 1;"
       %r = tile.await %p : !tile.pending<128x32xf32>

@@ -926,18 +926,6 @@ func.func @f(%i0: !tile.cols<16xf32>, %s: f32, %m: memref<8x8xf32>, %n: index) {
 func.func @f(%i0: !tile.vec<64xf32>, %s: f32, %m: memref<8x8xf32>, %n: index) {
   // expected-error @+1 {{'tile.map' op (E11) the body reads a position that '!tile.vec<64xf32>' does not have}}
   %y = tile.map (%b0 = %i0) [%i, %j] : (!tile.vec<64xf32>) -> !tile.vec<64xf32> {
-    %k = arith.index_cast %i : index to i32
-    %e = arith.sitofp %k : i32 to f32
-    tile.yield %e : f32
-  }
-  return
-}
-
-// -----
-
-func.func @f(%i0: !tile.vec<64xf32>, %s: f32, %m: memref<8x8xf32>, %n: index) {
-  // expected-error @+1 {{'tile.map' op (E11) the body reads a position that '!tile.vec<64xf32>' does not have}}
-  %y = tile.map (%b0 = %i0) [%i, %j] : (!tile.vec<64xf32>) -> !tile.vec<64xf32> {
     %k = arith.index_cast %j : index to i32
     %e = arith.sitofp %k : i32 to f32
     tile.yield %e : f32

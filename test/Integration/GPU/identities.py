@@ -7,7 +7,8 @@
 Every model is a small TransMamba with one or two layers; the expected numbers are the reference interpreter's, in float64.
 `run` checks, for each: the error of forward, ragged prefill and decode against the interpreter; that P = 0 and P >= T are bitwise the
 pure layers; that prefill(n) equals prefill(k) and n - k decode steps, for k around every TransPoint and chunk edge; that runs repeat and
-rows do not depend on their neighbours, bitwise; and that neither padding nor poisoned scratch memory changes a bit.
+rows do not depend on their neighbours, bitwise; and that neither padding nor poisoned scratch memory changes a bit. One model has
+sequences so long that scans are cut into segments: 13 of one row, 8 of each of two, and 2 of the batch-invariant package.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from make_model import Config, make_model  # noqa: E402
 
 TOKENS, VOCABULARY = 130, 256
 LENGTHS = [130, 64, 17]
+# Of long sequences, every SKIP-th token is compared.
+LONG, SKIP = 7000, 7
 
 
 def models() -> dict[str, Config]:
@@ -56,6 +59,12 @@ def models() -> dict[str, Config]:
     }
 
 
+def long_model() -> Config:
+    """Of many heads and tokens, attention to 300 of them."""
+    return Config(heads=16, kv_heads=16, head_dim=32, width=64, ffn_width=96, max_sequence=8192, vocabulary=VOCABULARY, schedule=(300,),
+                  dtype="bf16")  # fmt: skip
+
+
 def run(command: list[str]) -> None:
     result = subprocess.run([str(word) for word in command], text=True, capture_output=True)
     if result.returncode:
@@ -81,6 +90,15 @@ def build(out: pathlib.Path, tools: pathlib.Path) -> None:
         run([tools / "transmamba-interpret", model, weights,
              f"--step=prefill:tokens=@{out}/tokens.npy,lengths=@{out}/lengths.npy", f"--step=decode:tokens=@{out}/next.npy",
              f"--output=logits=@{out}/{name}.step{{step}}.npy"])
+    print("long", flush=True)
+    model, weights = out / "long.mlir", "--weights=random:7"
+    model.write_text(make_model(long_model(), "long"))
+    for name, flags in (("long", []), ("long-invariant", ["--batch-invariant"])):
+        run([tools / "transmamba-compile", model, weights, "--quiet", "--target=nvidia:sm_90a", *flags, "-o", out / f"{name}.tmpkg"])
+    np.save(out / "long-tokens.npy", rng.integers(0, VOCABULARY, (2, LONG), dtype=np.int32))
+    run([tools / "transmamba-interpret", model, weights, "--entry=forward", f"--input=tokens=@{out}/long-tokens.npy",
+         f"--output=logits=@{out}/long.forward.npy"])
+    np.save(out / "long.forward.npy", np.load(out / "long.forward.npy")[:, ::SKIP].astype(np.float32))
 
 
 class Gpu:
@@ -150,6 +168,19 @@ def check(out: pathlib.Path, runner: str, device: str) -> int:
             calls += [("decode", {"tokens": tokens[:, t : t + 1]}) for t in range(k, n)]
             error = relative(gpu.steps(name, calls), forward[:, n - 1])
             expect(error < same, f"{name}: prefill({k}) and {n - k} steps: {error:.1e}")
+    # Segments: the same up to rounding, in any batch, and bitwise where that is asked for.
+    long, expected = np.load(out / "long-tokens.npy"), np.load(out / "long.forward.npy")
+    for name in ("long", "long-invariant"):
+        for rows, count in ((2, LONG), (1, LONG), (2, 1500), (1, 1025), (1, 300), (2, 77)):
+            call = ("forward", {"tokens": long[:rows, :count]})
+            found = gpu.steps(name, [call])
+            error = relative(found[:, ::SKIP], expected[:rows, : -(-count // SKIP)])
+            print(f"{name:22} {rows} x {count} forward {error:.1e}", flush=True)
+            expect(error < 2e-2, f"{name}: {rows} x {count}: error against the interpreter")
+            expect(np.array_equal(found, gpu.steps(name, [call], "--poison", "--no-graphs")), f"{name}: {rows} x {count}: repeat")
+            if name == "long-invariant":
+                alone = gpu.steps(name, [("forward", {"tokens": long[:1, :count]})])
+                expect(np.array_equal(found[:1], alone), f"{name}: {rows} x {count}: a row alone")
     # 1: bitwise the pure layers.
     for kind in ("", "tile-"):
         expect(np.array_equal(forwards[f"P0-{kind}ssm"], forwards[f"pure-{kind}ssm"]), f"{kind}P = 0 is the pure SSM")

@@ -164,14 +164,24 @@ struct ScanShape {
   mlir::RankedTensorType lengths;
 };
 
-/// A block scans one head, with `stages` chunks on their way; `occupancy`
-/// blocks share a multiprocessor.
+/// A block scans a segment of one head, with `stages` chunks on their way;
+/// `occupancy` blocks share a multiprocessor. `parts` blocks share a head: each
+/// has some of the columns of its values and of its state.
 struct ScanConfig {
-  int64_t stages = 2, occupancy = 2;
+  int64_t stages = 2, occupancy = 2, parts = 1;
 };
 
 /// Nothing where the state and a chunk do not fit in registers.
 std::optional<ScanConfig> chooseScanConfig(const ScanShape &shape);
+
+/// A kernel that computes states only has no queries, and no result to keep.
+ScanConfig chooseStateConfig(const ScanShape &shape, const ScanConfig &scan);
+
+/// Tokens of a segment, at least: each costs a state that is written and read.
+inline constexpr int64_t kMinSegment = 512;
+/// States of so many segments are combined by a kernel of its own. Measured: for
+/// 8 states its launch takes longer than what it saves, for 15 it does not.
+inline constexpr int64_t kMinCombined = 12;
 
 //===----------------------------------------------------------------------===//
 // As attributes

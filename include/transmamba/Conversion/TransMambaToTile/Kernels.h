@@ -26,12 +26,6 @@ tile::KernelOp buildAttention(mlir::OpBuilder &builder, mlir::Location loc,
                               llvm::StringRef name, const AttentionShape &shape,
                               const AttentionConfig &config);
 
-/// `@name(%q, %k, %v, %dt, %A, [%D,] [%init,] [%lengths,] %y, %state)`, for a
-/// grid of heads and rows of the batch.
-tile::KernelOp buildScan(mlir::OpBuilder &builder, mlir::Location loc,
-                         llvm::StringRef name, const ScanShape &shape,
-                         const ScanConfig &config);
-
 } // namespace transmamba
 
 #endif // TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_KERNELS_H

@@ -23,10 +23,16 @@ def ConvertTransMambaToTile
       product. Roundings on the way are left out;
     * `transmamba.attention` of heads of 32, 64, 96, 128 or 256, with a positive
       scale. Queries, keys and values may be columns of one tensor;
-    * `transmamba.ssd_scan` of several tokens from the start of a sequence, with
-      states that fit in registers (96 x 96, 128 x 64 or 64 x 128 at most);
-    * `transmamba.switch` from the start of a sequence, where both fit: it becomes a
-      scan of all tokens and attention over those before the TransPoint.
+    * `transmamba.ssd_scan` of several tokens from the start of a sequence, of states
+      of 32, 64, 96 or 128 rows and columns. Where there are fewer rows and heads than
+      the device has room for, the tokens are cut into segments: a kernel computes what
+      each leaves, and all are scanned at once, each from what those before it have left.
+      How many there are depends on the number of rows, and with it the rounding, unless
+      `batch-invariant` is set: then they are those of the largest batch;
+    * `transmamba.convert_memory`, by the first of these kernels alone;
+    * `transmamba.switch` from the start of a sequence, where both fit: it becomes
+      attention over the tokens before the TransPoint, and a scan of those from it on.
+      The tokens before it are segments that only leave a state.
 
     Each becomes a `tile.launch` of a `tile.kernel`, built for its shape and for a
     configuration that a cost function chooses (`Config.h`), or the attribute
@@ -45,7 +51,9 @@ def ConvertTransMambaToTile
   }];
   let options = [
     Option<"groups", "groups", "bool", "false",
-           "Choose kernels of one mixer that can become one launch">
+           "Choose kernels of one mixer that can become one launch">,
+    Option<"batchInvariant", "batch-invariant", "bool", /*default=*/"false",
+           "A row gives the same bits in any batch">
   ];
   let statistics = [
     Statistic<"numLaunches", "launches", "Operations that became launches">,

@@ -204,9 +204,12 @@ TEST(TileVector, SumsSpreadsAndGivesElements) {
     %v = tile.read %x[%c0, %c0] : memref<64x1xf32> -> !tile.vec<64xf32>
     %s = tile.prefix_sum %v : !tile.vec<64xf32>
     tile.write %s to %sums[%c0, %c0] : !tile.vec<64xf32>, memref<64x1xf32>
-    %w = tile.map (%a = %v, %b = %s) : (!tile.vec<64xf32>, !tile.vec<64xf32>) -> !tile.vec<64xf32> {
+    %w = tile.map (%a = %v, %b = %s) [%i, %j] : (!tile.vec<64xf32>, !tile.vec<64xf32>) -> !tile.vec<64xf32> {
       %e = arith.subf %b, %a : f32
-      tile.yield %e : f32
+      %first = arith.cmpi slt, %i, %c16 : index
+      %n = arith.negf %e : f32
+      %f = arith.select %first, %n, %e : f32
+      tile.yield %f : f32
     }
     %fr = tile.spread %w : !tile.vec<64xf32> -> !tile.rows<64xf32>
     %fc = tile.spread %w : !tile.vec<64xf32> -> !tile.cols<64xf32>
@@ -223,8 +226,8 @@ TEST(TileVector, SumsSpreadsAndGivesElements) {
   EXPECT_EQ(kernel.run({&x, &sums, &r, &c, &last}), 0);
   double sum = 0, wanted = 0;
   for (int64_t i = 0; i < 64; ++i) {
-    EXPECT_EQ(r.at({i, 0}), sum);
-    EXPECT_EQ(c.at({0, i}), sum);
+    EXPECT_EQ(r.at({i, 0}), i < 16 ? -sum : sum);
+    EXPECT_EQ(c.at({0, i}), i < 16 ? -sum : sum);
     sum += x.at({i, 0});
     EXPECT_EQ(sums.at({i, 0}), sum);
     if (i == 62)

@@ -18,7 +18,9 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 #include "transmamba/Conversion/TransMambaToTile/Kernels.h"
+#include "transmamba/Conversion/TransMambaToTile/ScanKernels.h"
 #include "transmamba/Target/NVPTX.h"
 #include "gtest/gtest.h"
 
@@ -51,6 +53,9 @@ protected:
     });
     ASSERT_TRUE(succeeded(verify(*module))) << said;
     PassManager passes(&context);
+    // As phase tile leaves them.
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
     populateGpuPipeline(passes);
     populateNvvmPipeline(passes);
     ASSERT_TRUE(succeeded(passes.run(*module))) << said;
@@ -184,9 +189,16 @@ TEST_F(PtxasTest, Scan) {
         shape.hasSkip = shape.hasInit = hasAll;
         if (hasAll)
           shape.lengths = RankedTensorType::get({any}, builder.getI32Type());
-        if (std::optional<ScanConfig> config = chooseScanConfig(shape))
-          buildScan(builder, module->getLoc(), "scan" + std::to_string(count++),
-                    shape, *config);
+        std::optional<ScanConfig> config = chooseScanConfig(shape);
+        ASSERT_TRUE(config);
+        auto build = [&](auto make, const auto &...config) {
+          make(builder, module->getLoc(), "scan" + std::to_string(count++),
+               shape, config...);
+        };
+        build(buildScan, *config);
+        build(buildScanState, chooseStateConfig(shape, *config));
+        build(buildScanCombine);
+        build(buildScanFold);
       }
   check(count);
 }

@@ -1,0 +1,242 @@
+//===- ScanState.cpp - States of segments ---------------------------------===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// What a segment leaves on its own is a sum over its tokens, each decayed by
+// the steps after it. From the last chunk back, what is summed already needs no
+// decay, and the chunks that are read last, the first ones, are those that the
+// scan finds in the second-level cache.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ScanKernel.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace transmamba;
+using Operand = ScanOperand;
+
+namespace {
+
+class StateBuilder : ScanKernel {
+public:
+  StateBuilder(OpBuilder &builder, Location loc, StringRef name,
+               const ScanShape &shape, const ScanConfig &config)
+      : ScanKernel(builder, loc, name, shape, config, getStateOperands(shape)) {
+  }
+
+  tile::KernelOp build();
+
+private:
+  void emitLoads();
+  void emitConsumer();
+  /// The first token of the chunk that is the `number`th from the end.
+  Value getToken(Value number) {
+    Value chunk = kernel.sub(kernel.sub(chunks, one), number);
+    return kernel.add(start, kernel.mul(chunk, kScanChunk));
+  }
+
+  Value segment, start, end, chunks;
+  Value keyRing, valueRing;
+};
+
+/// Runs over the states of a head and a row, of some rows and columns of them.
+class CombineBuilder : ScanKernel {
+public:
+  CombineBuilder(OpBuilder &builder, Location loc, StringRef name,
+                 const ScanShape &shape, const ScanConfig &slices,
+                 ArrayRef<Operand> operands)
+      : ScanKernel(builder, loc, name, shape, slices, operands) {}
+
+  tile::KernelOp build();
+
+private:
+  static constexpr int64_t kRows = 64;
+  /// States that are read at once.
+  static constexpr int64_t kAhead = 4;
+
+  /// This block's place in a tensor of states.
+  SmallVector<Value> sliceAt(Value segment = {});
+  void emitConsumer();
+};
+
+} // namespace
+
+void StateBuilder::emitLoads() {
+  Value k = keyColumn(shape.k), v = valueColumn(shape.v);
+  kernel.loop(zero, chunks, one, [&](Value i) {
+    Value token = getToken(i);
+    kernel.load(argument(Operand::Keys), {batch, token, k}, keyRing);
+    kernel.load(argument(Operand::Values), {batch, token, v}, valueRing);
+  });
+}
+
+void StateBuilder::emitConsumer() {
+  loadRate();
+  // Of the steps after a chunk.
+  Value nothing = kernel.number(0.0);
+  Value state = kernel.create<tile::FillOp>(stateType(), nothing);
+  Value steps = readSteps(getToken(zero));
+  SmallVector<Value> last = kernel.loop(
+      zero, chunks, one, {state, nothing, steps},
+      [&](Value i, ValueRange carried) -> SmallVector<Value> {
+        // After the first chunk this reads what is before the segment, or
+        // nothing before the tensor: nobody uses it.
+        Value next = readSteps(getToken(kernel.add(i, 1)));
+        Decay decay = emitDecay(carried[2], getToken(i), end);
+        Value later = addf(carried[1], getTotal(decay));
+        Value keys = kernel.wait(keyRing), values = kernel.wait(valueRing);
+        Value pending = addChunk(carried[0], keys, values, decay.weight, later);
+        Value sum = kernel.create<tile::AwaitOp>(pending, Value());
+        kernel.release(keyRing);
+        kernel.release(valueRing);
+        return {sum, later, next};
+      });
+  kernel.create<tile::WriteOp>(last[0], argument(Operand::States),
+                               stateAt(segment));
+  kernel.create<memref::StoreOp>(exp2(last[1]), argument(Operand::Decays),
+                                 ValueRange{batch, segment, head});
+}
+
+tile::KernelOp StateBuilder::build() {
+  segment = kernel.blockId(tile::Dimension::z);
+  Value first = argument(Operand::First), size = argument(Operand::Segment);
+  Value before = prefixSegments();
+  // Segments of the prefix start at token 0, the others at the first token
+  // after it.
+  Value isPrefix = isBelow(segment, before);
+  auto times = [&](Value count) -> Value {
+    return kernel.create<arith::MulIOp>(count, size);
+  };
+  start = choose(isPrefix, times(segment),
+                 kernel.add(first, times(kernel.sub(segment, before))));
+  end = kernel.add(start, size);
+  end = choose(isPrefix, kernel.min(end, first), end);
+  if (shape.lengths)
+    end = kernel.min(end,
+                     kernel.loadLength(llvm::find(operands, Operand::Lengths) -
+                                           operands.begin(),
+                                       batch));
+  Value count = kernel.sub(kernel.create<arith::MaxUIOp>(start, end), start);
+  chunks = kernel.ceilDiv(count, kScanChunk);
+  keyRing = kernel.ring(kScanChunk, shape.stateDim, element, config.stages);
+  valueRing = kernel.ring(kScanChunk, width, element, config.stages);
+  kernel.producer(/*registers=*/24, [&] { emitLoads(); });
+  kernel.consumers(/*count=*/1, /*registers=*/232,
+                   [&](Value) { emitConsumer(); });
+  tile::KernelOp result = kernel.getKernel();
+  result.setOccupancy(config.occupancy);
+  return result;
+}
+
+tile::KernelOp transmamba::buildScanState(OpBuilder &builder, Location loc,
+                                          StringRef name,
+                                          const ScanShape &shape,
+                                          const ScanConfig &config) {
+  tile::KernelOp kernel =
+      StateBuilder(builder, loc, name, shape, config).build();
+  kernel->setAttr(kTileConfigAttrName,
+                  toAttribute(builder.getContext(), config));
+  return kernel;
+}
+
+//===----------------------------------------------------------------------===//
+// One state from another
+//===----------------------------------------------------------------------===//
+
+/// Columns of a slice: few, so that there are blocks enough.
+static constexpr int64_t kSliceColumns = 16;
+
+int64_t transmamba::getCombineSlices(const ScanShape &shape) {
+  return llvm::divideCeil(shape.stateDim, 64) * shape.headDim / kSliceColumns;
+}
+
+SmallVector<Value> CombineBuilder::sliceAt(Value segment) {
+  int64_t across = shape.headDim / kSliceColumns;
+  Value row = kernel.mul(kernel.div(part, across), kRows);
+  Value column =
+      kernel.mul(kernel.rem(part, kernel.index(across)), kSliceColumns);
+  SmallVector<Value> indices = {batch};
+  if (segment)
+    indices.push_back(segment);
+  indices.append({head, row, column});
+  return indices;
+}
+
+void CombineBuilder::emitConsumer() {
+  Type type = fragment(kRows, kSliceColumns);
+  bool keepsAll = !has(Operand::FinalState);
+  Value states = argument(Operand::States);
+  Value count = argument(Operand::Count);
+  Value last = kernel.sub(count, one);
+  Value room = kernel.create<memref::DimOp>(states, one);
+  Value state;
+  if (has(Operand::Init))
+    state =
+        kernel.create<tile::ReadOp>(type, argument(Operand::Init), sliceAt());
+  else
+    state = kernel.create<tile::FillOp>(type, kernel.number(0.0));
+  Value unit = kernel.number(1.0);
+  Value end = kernel.loop(
+      zero, kernel.ceilDiv(count, kAhead), one, state,
+      [&](Value i, ValueRange carried) -> SmallVector<Value> {
+        Value state = carried[0], first = kernel.mul(i, kAhead);
+        SmallVector<Value> segments, own, decays;
+        for (int64_t ahead = 0; ahead < kAhead; ++ahead) {
+          Value segment = kernel.add(first, ahead);
+          Value isBeyond = isBelow(last, segment);
+          Value decay = kernel.create<memref::LoadOp>(
+              argument(Operand::Decays),
+              ValueRange{batch, kernel.min(segment, last), head});
+          // Beyond the last one: no decay, and zeros, as beyond the tensor.
+          decays.push_back(choose(isBeyond, unit, decay));
+          segments.push_back(choose(isBeyond, room, segment));
+          own.push_back(kernel.create<tile::ReadOp>(type, states,
+                                                    sliceAt(segments.back())));
+        }
+        for (int64_t ahead = 0; ahead < kAhead; ++ahead) {
+          state = kernel.map({state, own[ahead]}, type,
+                             [&](ValueRange x, Value, Value) -> Value {
+                               return kernel.create<math::FmaOp>(
+                                   x[0], decays[ahead], x[1]);
+                             });
+          if (keepsAll)
+            kernel.create<tile::WriteOp>(state, states,
+                                         sliceAt(segments[ahead]));
+        }
+        return {state};
+      })[0];
+  if (!keepsAll)
+    kernel.create<tile::WriteOp>(end, argument(Operand::FinalState), sliceAt());
+}
+
+tile::KernelOp CombineBuilder::build() {
+  kernel.consumers(/*count=*/1, /*registers=*/128,
+                   [&](Value) { emitConsumer(); });
+  return kernel.getKernel();
+}
+
+static ScanConfig getSlices(const ScanShape &shape) {
+  ScanConfig config;
+  config.parts = getCombineSlices(shape);
+  return config;
+}
+
+tile::KernelOp transmamba::buildScanCombine(OpBuilder &builder, Location loc,
+                                            StringRef name,
+                                            const ScanShape &shape) {
+  return CombineBuilder(builder, loc, name, shape, getSlices(shape),
+                        getCombineOperands(shape))
+      .build();
+}
+
+tile::KernelOp transmamba::buildScanFold(OpBuilder &builder, Location loc,
+                                         StringRef name,
+                                         const ScanShape &shape) {
+  return CombineBuilder(builder, loc, name, shape, getSlices(shape),
+                        getFoldOperands(shape))
+      .build();
+}
