@@ -62,7 +62,6 @@ SmallVector<Operand> transmamba::getFoldOperands(const ScanShape &shape) {
 Type transmamba::getOperandType(Operand operand, const ScanShape &shape) {
   Type f32 = shape.dt.getElementType();
   int64_t rows = shape.state.getDimSize(0);
-  constexpr int64_t any = ShapedType::kDynamic;
   switch (operand) {
   case Operand::Queries:
     return shape.q.tensor;
@@ -82,9 +81,10 @@ Type transmamba::getOperandType(Operand operand, const ScanShape &shape) {
     return shape.lengths;
   case Operand::States:
     return RankedTensorType::get(
-        {rows, any, shape.heads, shape.stateDim, shape.headDim}, f32);
+        {rows, shape.segments, shape.heads, shape.stateDim, shape.headDim},
+        f32);
   case Operand::Decays:
-    return RankedTensorType::get({rows, any, shape.heads}, f32);
+    return RankedTensorType::get({rows, shape.segments, shape.heads}, f32);
   case Operand::Count:
   case Operand::First:
   case Operand::Segment:

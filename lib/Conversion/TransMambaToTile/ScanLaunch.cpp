@@ -195,6 +195,8 @@ void ScanLauncher::cut(Value prefix) {
             create<arith::DivUIOp>(blocks, chains),
             create<arith::DivUIOp>(tokens, index(kMinSegment))),
         index(1));
+  if (std::optional<int64_t> known = getConstantIntValue(capacity))
+    shape.segments = *known;
   Value segment = create<arith::MulIOp>(
       create<arith::CeilDivUIOp>(
           tokens, create<arith::MulIOp>(capacity, index(kScanChunk))),

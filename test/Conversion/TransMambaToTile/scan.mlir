@@ -210,3 +210,16 @@ func.func @not(%q: tensor<?x?x2x64xf32>, %dt: tensor<?x?x2xf32>, %A: tensor<2xf3
       -> tensor<?x?x2x64xbf16>, !transmamba.ssm_state<layer = 3, 2x64x64xf32>
   return %y, %y1, %y3 : tensor<?x?x2x64xf32>, tensor<?x1x2x64xbf16>, tensor<?x?x2x64xbf16>
 }
+
+// -----
+
+// So few tokens that there is one segment: the room for states is known.
+// CHECK-LABEL: func.func @short(
+// CHECK:         tile.launch @scan_state_h2_n64_d64 {{.*}} -> tensor<3x1x2x64x64xf32>, tensor<3x1x2xf32>
+// CHECK:         tile.launch @scan_h2_n64_d64
+func.func @short(%q: tensor<3x200x2x64xbf16>, %dt: tensor<3x200x2xf32>, %A: tensor<2xf32>) -> tensor<3x200x2x64xbf16> {
+  %y, %h = transmamba.ssd_scan %q, %q, %q, %dt, %A
+      : tensor<3x200x2x64xbf16>, tensor<3x200x2x64xbf16>, tensor<3x200x2x64xbf16>, tensor<3x200x2xf32>, tensor<2xf32>
+      -> tensor<3x200x2x64xbf16>, !transmamba.ssm_state<layer = 0, 2x64x64xf32>
+  return %y : tensor<3x200x2x64xbf16>
+}

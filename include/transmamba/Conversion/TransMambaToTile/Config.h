@@ -162,6 +162,8 @@ struct ScanShape {
   mlir::RankedTensorType dt, state;
   bool hasSkip, hasInit;
   mlir::RankedTensorType lengths;
+  /// Room for states of segments, where it is known.
+  int64_t segments = mlir::ShapedType::kDynamic;
 };
 
 /// A block scans a segment of one head, with `stages` chunks on their way;
