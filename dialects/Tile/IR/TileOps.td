@@ -154,7 +154,8 @@ def Tile_LaunchOp : Tile_Op<"launch", [
   let description = [{
     The kernel reads `ins` and writes all that matters of `outs`. On tensors, a result
     is what the kernel leaves in the buffer of `outs`, and has its type; on buffers
-    there is none.
+    there is none. `flop` and `bytes`, where given, are what the kernel has to do at
+    least, whatever it does; they go to the launch plan and not to the kernel.
 
     A `partial` launch writes a part of each output, and the rest stays as it was.
     Where an output of one is the result of another launch of its group, the two
@@ -168,11 +169,24 @@ def Tile_LaunchOp : Tile_Op<"launch", [
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$gridX, Index:$gridY,
-                       Index:$gridZ, Variadic<AnyType>:$inputs,
+                       Index:$gridZ, Optional<Index>:$flop,
+                       Optional<Index>:$bytes, Variadic<AnyType>:$inputs,
                        Variadic<AnyShaped>:$outputs, UnitAttr:$partial);
   let results = (outs Variadic<AnyRankedTensor>:$results);
+  let builders = [
+    /// Without a word on how much there is to do.
+    OpBuilder<(ins "mlir::TypeRange":$results,
+                   "mlir::FlatSymbolRefAttr":$kernel, "mlir::Value":$gridX,
+                   "mlir::Value":$gridY, "mlir::Value":$gridZ,
+                   "mlir::ValueRange":$inputs, "mlir::ValueRange":$outputs,
+                   CArg<"bool", "false">:$partial), [{
+      build($_builder, $_state, results, kernel, gridX, gridY, gridZ,
+            mlir::Value(), mlir::Value(), inputs, outputs,
+            partial ? $_builder.getUnitAttr() : mlir::UnitAttr());
+    }]>];
   let assemblyFormat = [{
     $kernel `grid` `(` $gridX `,` $gridY `,` $gridZ `)`
+    (`flop` `(` $flop^ `)`)? (`bytes` `(` $bytes^ `)`)?
     (`ins` `(` $inputs^ `:` type($inputs) `)`)?
     (`outs` `(` $outputs^ `:` type($outputs) `)`)? (`partial` $partial^)? attr-dict (`->` type($results)^)?
   }];

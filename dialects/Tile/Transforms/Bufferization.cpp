@@ -91,7 +91,8 @@ struct LaunchBufferization
       return failure();
     auto onBuffers = LaunchOp::create(
         rewriter, loc, TypeRange(), launch.getKernelAttr(), launch.getGridX(),
-        launch.getGridY(), launch.getGridZ(), inputs, whole);
+        launch.getGridY(), launch.getGridZ(), launch.getFlop(),
+        launch.getBytes(), inputs, whole);
     onBuffers.setPartial(launch.getPartial());
     onBuffers->setDiscardableAttrs(launch->getDiscardableAttrDictionary());
     SmallVector<Value> results;

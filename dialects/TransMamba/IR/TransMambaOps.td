@@ -583,13 +583,36 @@ def TransMamba_SwitchOp : TransMamba_TensorOp<"switch", [
 // Kernels
 //===----------------------------------------------------------------------===//
 
+def TransMamba_WorkOp : TransMamba_Op<"work", [
+    AttrSizedOperandSegments, MemoryEffects<[MemWrite]>]> {
+  let summary = "what the kernel around it has to do at least";
+  let description = [{
+    Stands in a workgroup loop (`scf.forall` of an entry point) until that becomes a dispatch, which takes the
+    numbers over. They are the host's: `flop`, floating-point operations, a fused multiply-add being two; `bytes`,
+    those that must be read and written once, whatever the kernel does.
+
+    ```mlir
+    func.func @f(%n: index, %flop: index, %bytes: index) {
+      scf.forall (%i) in (%n) {
+        transmamba.work flop(%flop) bytes(%bytes)
+      }
+      return
+    }
+    ```
+  }];
+  let arguments = (ins Optional<Index>:$flop, Optional<Index>:$bytes);
+  let assemblyFormat = "(`flop` `(` $flop^ `)`)? (`bytes` `(` $bytes^ `)`)? attr-dict";
+}
+
 def TransMamba_DispatchOp : TransMamba_Op<"dispatch", [
-    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+    AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "run a kernel over a grid of workgroups";
   let description = [{
     Calls the function (marked `transmamba.kernel`) once for each point of the grid, in any order: its first three
     arguments are the point, the rest are the operands. A buffer is passed as
     a rank-0 memref of its element type (one pointer); the kernel puts the shape back.
+
+    `flop` and `bytes` are what the kernel has to do at least, as in `transmamba.work`; they go to the launch plan and not to the kernel.
 
     Constraints: (C1) the callee is a kernel with as many arguments; (C2) index operands are passed as they are, and memrefs as rank-0 memrefs of their element type.
 
@@ -597,17 +620,19 @@ def TransMamba_DispatchOp : TransMamba_Op<"dispatch", [
     func.func private @clear(%x: index, %y: index, %z: index, %p: memref<f32>, %n: index) attributes {transmamba.kernel} {
       return
     }
-    func.func @f(%buffer: memref<?x4xf32>, %n: index) {
+    func.func @f(%buffer: memref<?x4xf32>, %n: index, %size: index) {
       %c1 = arith.constant 1 : index
-      transmamba.dispatch @clear grid(%n, %c1, %c1) args(%buffer, %n : memref<?x4xf32>, index)
+      transmamba.dispatch @clear grid(%n, %c1, %c1) bytes(%size) args(%buffer, %n : memref<?x4xf32>, index)
       return
     }
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$grid_x, Index:$grid_y,
-    Index:$grid_z, Variadic<AnyTypeOf<[AnyMemRef, Index]>>:$arguments);
+    Index:$grid_z, Optional<Index>:$flop, Optional<Index>:$bytes,
+    Variadic<AnyTypeOf<[AnyMemRef, Index]>>:$arguments);
   let assemblyFormat = [{
     $kernel `grid` `(` $grid_x `,` $grid_y `,` $grid_z `)`
+    (`flop` `(` $flop^ `)`)? (`bytes` `(` $bytes^ `)`)?
     `args` `(` ($arguments^ `:` type($arguments))? `)` attr-dict
   }];
 }

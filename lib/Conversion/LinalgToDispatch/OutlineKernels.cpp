@@ -18,6 +18,7 @@
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "transmamba/Analysis/Work.h"
 #include "transmamba/Conversion/LinalgToDispatch/LinalgToDispatch.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -47,9 +48,13 @@ static void loopOverCopy(memref::CopyOp copy, RewriterBase &rewriter) {
   SmallVector<OpFoldResult> bounds(sizes.begin(), sizes.begin() + numLoops);
   if (bounds.empty())
     bounds.push_back(rewriter.getIndexAttr(1));
+  WorkBuilder work(rewriter, loc);
+  Value flop = arith::ConstantIndexOp::create(rewriter, loc, 0);
+  Value bytes = work.toValue(work.mul(work.countBytes(copy.getTarget()), 2));
   auto loop = scf::ForallOp::create(
       rewriter, loc, bounds, ValueRange{}, std::nullopt,
       [&](OpBuilder &builder, Location loc, ValueRange ivs) {
+        WorkOp::create(builder, loc, flop, bytes);
         SmallVector<OpFoldResult> offsets(rank, builder.getIndexAttr(0));
         SmallVector<OpFoldResult> strides(rank, builder.getIndexAttr(1));
         SmallVector<OpFoldResult> tile = sizes;
@@ -428,6 +433,13 @@ LogicalResult OutlineKernelsPass::outlineEntry(func::FuncOp entry) {
     }
     auto nameAttr =
         loop->getAttrOfType<StringAttr>(TransMambaDialect::kKernelNameAttr);
+    Value flop, bytes;
+    for (WorkOp work :
+         llvm::make_early_inc_range(loop.getBody()->getOps<WorkOp>())) {
+      flop = work.getFlop();
+      bytes = work.getBytes();
+      rewriter.eraseOp(work);
+    }
     rewriter.setInsertionPoint(loop);
     KernelBuilder kernelBuilder(loop, rewriter);
     func::FuncOp kernel = kernelBuilder.build();
@@ -439,7 +451,7 @@ LogicalResult OutlineKernelsPass::outlineEntry(func::FuncOp entry) {
       return failure();
     Value one = arith::ConstantIndexOp::create(rewriter, loop.getLoc(), 1);
     DispatchOp::create(rewriter, loop.getLoc(), FlatSymbolRefAttr::get(*name),
-                       kernelBuilder.getGridSize(), one, one,
+                       kernelBuilder.getGridSize(), one, one, flop, bytes,
                        kernelBuilder.getOperands());
     rewriter.eraseOp(loop);
     ++numDispatches;

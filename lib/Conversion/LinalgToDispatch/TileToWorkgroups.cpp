@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TransMamba/IR/TransMambaDialect.h"
+#include "KernelWork.h"
+#include "TransMamba/IR/TransMambaOps.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -261,6 +262,10 @@ LogicalResult TileToWorkgroupsPass::tileGroup(IRRewriter &rewriter,
         return scf::SCFTileAndFuseOptions::ControlFnResult{};
       });
   rewriter.setInsertionPoint(root);
+  WorkBuilder host(rewriter, root.getLoc());
+  Work work = countGroupWork(host, root, group.producers);
+  Value flop = work.flop ? host.toValue(work.flop) : Value();
+  Value bytes = work.bytes ? host.toValue(work.bytes) : Value();
   FailureOr<scf::SCFTileAndFuseResult> result =
       scf::tileConsumerAndFuseProducersUsingSCF(
           rewriter, cast<TilingInterface>(root.getOperation()), options);
@@ -273,6 +278,9 @@ LogicalResult TileToWorkgroupsPass::tileGroup(IRRewriter &rewriter,
   for (LoopLikeOpInterface loop : result->loops)
     loop->setAttr(TransMambaDialect::kKernelNameAttr,
                   rewriter.getStringAttr(name));
+  rewriter.setInsertionPointToStart(
+      cast<scf::ForallOp>(result->loops.front()).getBody());
+  WorkOp::create(rewriter, root.getLoc(), flop, bytes);
   for (OpResult value : root->getResults())
     rewriter.replaceAllUsesWith(value, result->replacements.lookup(value));
   rewriter.eraseOp(root);
@@ -280,8 +288,29 @@ LogicalResult TileToWorkgroupsPass::tileGroup(IRRewriter &rewriter,
   return success();
 }
 
+/// Loops that nothing needs. What they have to do (transmamba.work) would keep
+/// them.
+static void eraseUnusedLoops(func::FuncOp entry) {
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
+    if (isa<scf::ForallOp>(op) && op.getNumResults() != 0 && op.use_empty())
+      op.erase();
+}
+
+/// What has moved into the loop of its consumer may still be asked for its
+/// size, which its destination has too, or be sliced in vain.
+static void dropSpuriousUses(linalg::LinalgOp op) {
+  for (OpResult result : op->getResults())
+    for (Operation *user : llvm::make_early_inc_range(result.getUsers()))
+      if (auto dim = dyn_cast<tensor::DimOp>(user))
+        dim.getSourceMutable().assign(op.getTiedOpOperand(result)->get());
+      else if (isOpTriviallyDead(user))
+        user->erase();
+}
+
 LogicalResult TileToWorkgroupsPass::tileEntry(func::FuncOp entry) {
   IRRewriter rewriter(&getContext());
+  eraseUnusedLoops(entry);
   SmallVector<linalg::LinalgOp> ops;
   for (Operation &op : entry.getBody().getOps())
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
@@ -291,6 +320,7 @@ LogicalResult TileToWorkgroupsPass::tileEntry(func::FuncOp entry) {
   // Consumers before producers: what has moved into a consumer's loop is dead
   // when its turn comes.
   for (linalg::LinalgOp op : llvm::reverse(ops)) {
+    dropSpuriousUses(op);
     if (op->use_empty()) {
       rewriter.eraseOp(op);
       continue;

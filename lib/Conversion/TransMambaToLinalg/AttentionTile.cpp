@@ -213,6 +213,30 @@ static Value emitQueryTile(TileBuilder &tile, const AttentionShape &shape,
 // The kernel
 //===----------------------------------------------------------------------===//
 
+/// Queries, the keys and values that they see, and results, once each. How many
+/// keys there are is not known where positions come with the call.
+static Work countWork(TileBuilder &tile, const AttentionShape &shape,
+                      const AttentionKernel &kernel, int64_t heads,
+                      Index queries) {
+  if (kernel.positions)
+    return {};
+  WorkBuilder work(tile.getBuilder(), tile.getLoc());
+  Index batch = tile.dim(kernel.q, 0);
+  Index keys = shape.causal ? queries : tile.dim(kernel.k, 1);
+  int64_t keyHeads = shapeOf(kernel.cache ? kernel.cache : kernel.k)[2];
+  int64_t valueHeads = kernel.cache ? keyHeads : shapeOf(kernel.v)[2];
+  int64_t perQuery =
+      shapeOf(kernel.q)[2] * shape.keyDim + heads * shape.valueDim;
+  int64_t perKey = keyHeads * shape.keyDim + valueHeads * shape.valueDim;
+  Index elements =
+      work.add(work.mul(queries, perQuery), work.mul(keys, perKey));
+  return {
+      work.countFlop(AttentionWork{batch, queries, keys, heads, shape.keyDim,
+                                   shape.valueDim, shape.causal, shape.window}),
+      work.mul(work.mul(batch, countElementBytes(kernel.q.getType())),
+               elements)};
+}
+
 Value transmamba::emitAttention(TileBuilder &tile, const AttentionShape &shape,
                                 const AttentionKernel &kernel, Value init) {
   Index zero = tile.constant(0), one = tile.constant(1);
@@ -305,5 +329,5 @@ Value transmamba::emitAttention(TileBuilder &tile, const AttentionShape &shape,
   return tile.forall(
       "attention",
       {batch, tile.constant(heads), tile.ceilDiv(queries, shape.queryBlock)},
-      init, body)[0];
+      countWork(tile, shape, kernel, heads, queries), init, body)[0];
 }

@@ -58,10 +58,21 @@ Value transmamba::emitCacheAppend(TileBuilder &tile, const TileSizes &sizes,
   // Without positions nothing beyond the capacity can be appended.
   Index appended =
       append.positions ? tokens : tile.min(tokens, tile.constant(capacity));
+  // Keys and values are read and written, as often as heads share them. How
+  // many have a slot is not known where positions come with the call.
+  Work minimum;
+  if (!append.positions) {
+    WorkBuilder work(tile.getBuilder(), tile.getLoc());
+    int64_t copied = shapeOf(append.k)[2] + shapeOf(append.v)[2] + 2 * heads;
+    minimum = {
+        tile.constant(0),
+        work.mul(work.mul(tile.dim(append.k, 0), appended),
+                 copied * headDim * countElementBytes(append.cache.getType()))};
+  }
   return tile.forall("append_kv",
                      {tile.dim(append.k, 0), tile.constant(heads),
                       tile.ceilDiv(appended, sizes.tokenBlock)},
-                     append.cache, body)[0];
+                     minimum, append.cache, body)[0];
 }
 
 namespace {

@@ -55,6 +55,11 @@ public:
   Value isWhole(Index first);
   TileStore storeWindow(Value rows, Index row, Index channel, Value window);
 
+  /// A product and a sum for each tap; inputs, weights and outputs once.
+  Work countOutputs();
+  /// The next window, written, and what it is made of where that is `read`.
+  Work countWindow(bool read);
+
   TileBuilder &tile;
   CausalConv1DOp::Adaptor operands;
   std::optional<Activation> activation;
@@ -210,6 +215,23 @@ TileStore ConvKernel::storeWindow(Value rows, Index row, Index channel,
           {tile.constant(1), tile.constant(history), tile.constant(channels)}};
 }
 
+Work ConvKernel::countOutputs() {
+  WorkBuilder work(tile.getBuilder(), tile.getLoc());
+  Index elements = work.countElements(operands.getInput());
+  Index bytes = work.mul(work.countBytes(operands.getInput()), 2);
+  bytes = work.add(bytes, work.countBytes(operands.getWeight()));
+  if (operands.getBias())
+    bytes = work.add(bytes, work.countBytes(operands.getBias()));
+  return {work.mul(elements, 2 * taps), bytes};
+}
+
+Work ConvKernel::countWindow(bool read) {
+  WorkBuilder work(tile.getBuilder(), tile.getLoc());
+  int64_t bytes =
+      history * allChannels * llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
+  return {tile.constant(0), work.mul(batch, (read ? 2 : 1) * bytes)};
+}
+
 LogicalResult
 LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
                                    ConversionPatternRewriter &rewriter) const {
@@ -246,8 +268,12 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
           row, channel, outputs[1]));
       return stores;
     };
-    ResultRange results = tile.forall(
-        "causal_conv1d", {conv.batch, channelBlocks}, {output, window}, body);
+    Work both = conv.countOutputs();
+    both.bytes = WorkBuilder(rewriter, op.getLoc())
+                     .add(both.bytes, conv.countWindow(hasWindow).bytes);
+    ResultRange results =
+        tile.forall("causal_conv1d", {conv.batch, channelBlocks}, both,
+                    {output, window}, body);
     output = results[0];
     window = results[1];
   } else {
@@ -284,7 +310,7 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
     output = tile.forall(
         "causal_conv1d",
         {conv.batch, channelBlocks, tile.ceilDiv(conv.tokens, conv.block)},
-        output, outputBody)[0];
+        conv.countOutputs(), output, outputBody)[0];
     auto windowBody = [&](ValueRange point, ValueRange outputs) {
       Index row = point[0], channel = conv.channelOf(point[1]);
       Value inputs = conv.loadInputs(row, channel, conv.validTokens(row), zero,
@@ -293,8 +319,9 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
           conv.storeWindow(tile.rows(inputs, zero, tile.constant(conv.history)),
                            row, channel, outputs[0])};
     };
-    window = tile.forall("conv_window", {conv.batch, channelBlocks}, window,
-                         windowBody)[0];
+    window =
+        tile.forall("conv_window", {conv.batch, channelBlocks},
+                    conv.countWindow(/*read=*/true), window, windowBody)[0];
   }
   rewriter.replaceOp(op, {output, window});
   if (activate)

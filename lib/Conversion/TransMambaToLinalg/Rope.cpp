@@ -43,8 +43,13 @@ Value transmamba::emitRope(TileBuilder &tile, const TileSizes &sizes,
     }
     return SmallVector<TileStore>{{y, outputs[0], blockOffsets, blockSizes}};
   };
+  // A pair takes four products and two sums; what is not rotated is copied.
+  WorkBuilder work(tile.getBuilder(), tile.getLoc());
+  Index heads = work.mul(work.mul(dims[0], tokens), dims[2]);
+  Work minimum{work.mul(heads, 3 * rotation.rotaryDim),
+               work.mul(work.countBytes(input), 2)};
   return tile.forall("rope", {dims[0], tile.ceilDiv(tokens, sizes.tokenBlock)},
-                     tile.empty(dims, elementOf(input)), body)[0];
+                     minimum, tile.empty(dims, elementOf(input)), body)[0];
 }
 
 namespace {

@@ -46,9 +46,13 @@ struct LowerEmbedding final : TransMambaPattern<EmbeddingOp> {
           [&](ValueRange args) { return tile.select(known, args[0], none); });
       return SmallVector<TileStore>{{y, outputs[0], offsets, sizes}};
     };
+    // Of the table what is looked up.
+    WorkBuilder work(rewriter, op.getLoc());
+    Work minimum{zero, work.add(work.countBytes(tokens),
+                                work.mul(work.countBytes(init), 2))};
     rewriter.replaceOp(
         op, tile.forall("embedding", {tile.dim(tokens, 0), tile.dim(tokens, 1)},
-                        init, body));
+                        minimum, init, body));
     return success();
   }
 };
@@ -78,7 +82,10 @@ struct LowerLastToken final : TransMambaPattern<LastTokenOp> {
     };
     Value init =
         tile.empty(ArrayRef<Index>{dims[0], dims[2]}, elementOf(input));
-    rewriter.replaceOp(op, tile.forall("last_token", dims[0], init, body));
+    WorkBuilder work(rewriter, op.getLoc());
+    Work minimum{zero, work.mul(work.countBytes(init), 2)};
+    rewriter.replaceOp(op,
+                       tile.forall("last_token", dims[0], minimum, init, body));
     return success();
   }
 };

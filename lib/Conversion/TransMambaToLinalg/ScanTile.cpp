@@ -277,6 +277,37 @@ static ScanShape chooseScanShape(const TileSizes &sizes,
   return shape;
 }
 
+/// Everything once, queries and results from the suffix on. Where it begins is
+/// not known where positions come with the call: there may be none.
+static Work countWork(TileBuilder &tile, const ScanShape &shape,
+                      const ScanKernel &kernel) {
+  WorkBuilder work(tile.getBuilder(), tile.getLoc());
+  Index batch = tile.dim(kernel.v, 0), tokens = tile.dim(kernel.v, 1);
+  int64_t heads = shapeOf(kernel.dt)[2];
+  Index outputs = tokens;
+  if (!kernel.q || (kernel.point && kernel.positions))
+    outputs = tile.constant(0);
+  else if (kernel.point)
+    outputs = tile.sub(tokens, tile.min(tokens, tile.constant(*kernel.point)));
+  int64_t element = countElementBytes(kernel.v.getType());
+  int64_t perToken = element * (shapeOf(kernel.k)[2] * shape.keyDim +
+                                shapeOf(kernel.v)[2] * shape.valueDim) +
+                     4 * heads;
+  int64_t perOutput = !kernel.q
+                          ? 0
+                          : element * (shapeOf(kernel.q)[2] * shape.keyDim +
+                                       heads * shape.valueDim);
+  // The state is written, and read where there is one before.
+  int64_t perRow =
+      4 * heads * shape.keyDim * shape.valueDim * (kernel.init ? 2 : 1);
+  Index bytes = work.add(
+      work.add(work.mul(tokens, perToken), work.mul(outputs, perOutput)),
+      tile.constant(perRow));
+  return {work.countFlop(ScanWork{batch, tokens, outputs, heads, shape.keyDim,
+                                  shape.valueDim}),
+          work.mul(batch, bytes)};
+}
+
 SmallVector<Value> transmamba::emitScan(TileBuilder &tile,
                                         const TileSizes &sizes,
                                         const ScanKernel &kernel,
@@ -372,6 +403,6 @@ SmallVector<Value> transmamba::emitScan(TileBuilder &tile,
       tile.forall("ssd_scan",
                   {tile.dim(kernel.v, 0), tile.constant(heads),
                    tile.constant(shape.valueDim / shape.columns)},
-                  outs, body);
+                  countWork(tile, shape, kernel), outs, body);
   return SmallVector<Value>(results);
 }

@@ -92,10 +92,17 @@ struct LowerSelectiveScan final : TransMambaPattern<SelectiveScanOp> {
           {results[1], outputs[0], offsets, sizes},
           {results[0], outputs[1], stateOffsets, stateSizes}};
     };
+    // dt A; a h + dt u B; h C: one, three and two operations for each state of
+    // each channel. Exponentials are not counted.
+    WorkBuilder work(rewriter, op.getLoc());
+    Index bytes = work.countBytes({u, adaptor.getDt(), adaptor.getA(),
+                                   adaptor.getB(), adaptor.getC(), output});
+    bytes = work.add(bytes, work.mul(work.countBytes(state), init ? 2 : 1));
+    Work minimum{work.mul(work.countElements(u), 6 * states), bytes};
     rewriter.replaceOp(
         op, tile.forall("selective_scan",
                         {dims[0], tile.constant(allChannels / channels)},
-                        {output, state}, body));
+                        minimum, {output, state}, body));
     return success();
   }
 };

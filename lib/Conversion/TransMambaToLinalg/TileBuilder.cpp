@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TileBuilder.h"
-#include "TransMamba/IR/TransMambaDialect.h"
+#include "TransMamba/IR/TransMambaOps.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -355,11 +355,16 @@ Value TileBuilder::loopIndex(int64_t dim) {
 //===----------------------------------------------------------------------===//
 
 ResultRange TileBuilder::forall(
-    StringRef name, ArrayRef<Index> grid, ValueRange outputs,
+    StringRef name, ArrayRef<Index> grid, const Work &work, ValueRange outputs,
     function_ref<SmallVector<TileStore>(ValueRange, ValueRange)> body) {
+  WorkBuilder host(builder, loc);
+  Value flop = work.flop ? host.toValue(work.flop) : Value();
+  Value bytes = work.bytes ? host.toValue(work.bytes) : Value();
   auto forall = scf::ForallOp::create(
       builder, loc, grid, outputs, /*mapping=*/std::nullopt,
       [&](OpBuilder &, Location, ValueRange args) {
+        if (flop || bytes)
+          WorkOp::create(builder, loc, flop, bytes);
         SmallVector<TileStore> stores =
             body(args.take_front(grid.size()), args.drop_front(grid.size()));
         auto parallel = scf::InParallelOp::create(builder, loc);

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
+#include "transmamba/Analysis/Work.h"
 
 namespace transmamba {
 
@@ -148,10 +149,10 @@ public:
   //===--- Control
   //---------------------------------------------------------===//
 
-  /// One scf.forall: a kernel, by that name in profiles. The body gets the
-  /// point of the grid and the shared outputs.
+  /// One scf.forall: a kernel, by that name in profiles, with what it has to
+  /// do at least. The body gets the point of the grid and the shared outputs.
   mlir::ResultRange
-  forall(llvm::StringRef name, llvm::ArrayRef<Index> grid,
+  forall(llvm::StringRef name, llvm::ArrayRef<Index> grid, const Work &work,
          mlir::ValueRange outputs,
          llvm::function_ref<llvm::SmallVector<TileStore>(mlir::ValueRange,
                                                          mlir::ValueRange)>

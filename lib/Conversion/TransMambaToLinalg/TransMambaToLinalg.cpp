@@ -6,6 +6,7 @@
 
 #include "transmamba/Conversion/TransMambaToLinalg/TransMambaToLinalg.h"
 #include "Patterns.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -199,11 +200,12 @@ LogicalResult ConvertTransMambaToLinalg::convert(LoweringContext &lowering) {
   populateReturnOpTypeConversionPattern(patterns, converter);
 
   ConversionTarget target(*context);
-  target.addLegalDialect<
-      arith::ArithDialect, bufferization::BufferizationDialect,
-      linalg::LinalgDialect, math::MathDialect, tensor::TensorDialect>();
+  target.addLegalDialect<affine::AffineDialect, arith::ArithDialect,
+                         bufferization::BufferizationDialect,
+                         linalg::LinalgDialect, math::MathDialect,
+                         tensor::TensorDialect>();
   target.addIllegalDialect<TransMambaDialect>();
-  target.addLegalOp<ParameterOp, GetParameterOp, DispatchOp>();
+  target.addLegalOp<ParameterOp, GetParameterOp, DispatchOp, WorkOp>();
   target.addDynamicallyLegalOp<func::FuncOp>([&](func::FuncOp op) {
     return converter.isSignatureLegal(op.getFunctionType()) &&
            converter.isLegal(&op.getBody());

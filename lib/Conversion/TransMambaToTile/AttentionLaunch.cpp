@@ -146,6 +146,18 @@ LogicalResult transmamba::convertAttention(AttentionOp op, Launches &launches) {
   auto launch = tile::LaunchOp::create(
       builder, loc, TypeRange(joined), FlatSymbolRefAttr::get(kernel),
       index(shape.q.heads), blocks, batch, inputs, ValueRange(empty));
+  OpBuilder before(launch);
+  WorkBuilder work(before, loc);
+  AttentionWork attention{
+      outputSizes[0], outputSizes[1], work.getSizes(op.getK())[1],
+      shape.q.heads,  headDim,        headDim,
+      shape.causal,   std::nullopt};
+  if (shape.window)
+    attention.window = shape.window;
+  setWork(launch,
+          {work.countFlop(attention),
+           work.countBytes({op.getQ(), op.getK(), op.getV(), empty})},
+          work);
   setGroup(launch, op);
   SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
   Value result = tensor::ExpandShapeOp::create(

@@ -154,6 +154,17 @@ LogicalResult transmamba::convertGemm(linalg::MatmulOp op, Launches &launches) {
   auto launch = tile::LaunchOp::create(
       builder, loc, TypeRange(type), FlatSymbolRefAttr::get(kernel), blocks,
       index(1), index(1), inputs, ValueRange(empty));
+  // 2 M N K for each right operand, of which N columns are read.
+  OpBuilder before(launch);
+  WorkBuilder work(before, loc);
+  int64_t weights =
+      shape.getProducts() * shape.k * shape.n * countElementBytes(a.getType());
+  OpFoldResult bytes =
+      work.add(work.countBytes({a, empty}), work.countBytes(match->operands));
+  setWork(launch,
+          {work.mul(work.countElements(a), 2 * shape.n * shape.getProducts()),
+           work.add(bytes, work.constant(weights))},
+          work);
   match->getResult().replaceAllUsesWith(
       giveShape(builder, loc, launch.getResult(0), *match));
   for (Operation *replaced : llvm::reverse(match->ops)) {

@@ -54,3 +54,11 @@ FailureOr<DictionaryAttr> transmamba::getConfig(Operation *op) {
   return op->emitOpError("has a '")
          << kTileConfigAttrName << "' that is no dictionary";
 }
+
+void transmamba::setWork(tile::LaunchOp launch, const Work &work,
+                         WorkBuilder &builder) {
+  if (work.flop)
+    launch.getFlopMutable().assign(builder.toValue(work.flop));
+  if (work.bytes)
+    launch.getBytesMutable().assign(builder.toValue(work.bytes));
+}

@@ -11,6 +11,7 @@
 #include "TransMamba/IR/TransMambaOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "transmamba/Analysis/Work.h"
 #include "transmamba/Conversion/TransMambaToTile/Config.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
@@ -57,6 +58,9 @@ void setGroup(tile::LaunchOp launch, mlir::Operation *op);
 
 /// The configuration that an operation asks for; null if none.
 mlir::FailureOr<mlir::DictionaryAttr> getConfig(mlir::Operation *op);
+
+/// Writes down what a launch has to do at least.
+void setWork(tile::LaunchOp launch, const Work &work, WorkBuilder &builder);
 
 /// Replaces a product by a launch where a kernel can compute it.
 mlir::LogicalResult convertGemm(mlir::linalg::MatmulOp op, Launches &launches);

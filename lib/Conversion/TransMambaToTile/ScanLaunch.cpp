@@ -95,6 +95,10 @@ public:
   /// which may be null.
   Value launchScan(Value output);
   void launchFold();
+  /// What a launch has to do at least: `tokens` of each row, `outputs` of them
+  /// with a result.
+  void setScanWork(tile::LaunchOp launch, OpFoldResult tokens,
+                   OpFoldResult outputs, int64_t stateBytes);
 
   /// The final state, as an operand of `type`.
   Value getState(Type type);
@@ -244,8 +248,34 @@ void ScanLauncher::launchStates(Value segments) {
     return buildScanState(builder, op->getLoc(), name, shape,
                           chooseStateConfig(shape, config));
   };
-  launch("scan_state", build, getStateOperands(shape), 2,
-         index(shape.heads * config.parts), segments);
+  tile::LaunchOp states =
+      launch("scan_state", build, getStateOperands(shape), 2,
+             index(shape.heads * config.parts), segments);
+  // Of a prefix. What is scanned as well has to be read once only.
+  if (!isZeroInteger(values[Operand::First]))
+    setScanWork(states, values[Operand::First], builder.getIndexAttr(0),
+                /*stateBytes=*/0);
+}
+
+void ScanLauncher::setScanWork(tile::LaunchOp launch, OpFoldResult tokens,
+                               OpFoldResult outputs, int64_t stateBytes) {
+  OpBuilder before(launch);
+  WorkBuilder work(before, op->getLoc());
+  // Keys, values and steps; queries and results.
+  int64_t perToken =
+      2 * (shape.k.heads * shape.stateDim + shape.v.heads * shape.headDim) +
+      4 * shape.heads;
+  int64_t perOutput =
+      2 * (shape.q.heads * shape.stateDim + shape.heads * shape.headDim);
+  OpFoldResult bytes =
+      work.add(work.mul(tokens, perToken), work.constant(stateBytes));
+  if (!isZeroInteger(outputs))
+    bytes = work.add(bytes, work.mul(outputs, perOutput));
+  setWork(launch,
+          {work.countFlop(ScanWork{rows, tokens, outputs, shape.heads,
+                                   shape.stateDim, shape.headDim}),
+           work.mul(rows, bytes)},
+          work);
 }
 
 // Few states are combined by those who start from them.
@@ -269,9 +299,14 @@ Value ScanLauncher::launchScan(Value output) {
   auto build = [&](OpBuilder &builder, StringRef name) {
     return buildScan(builder, op->getLoc(), name, shape, config);
   };
-  setGroup(launch("scan", build, getScanOperands(shape), 2,
-                  index(shape.heads * config.parts), scanSegments),
-           op);
+  Value count = create<arith::SubIOp>(tokens, values[Operand::First]);
+  tile::LaunchOp scan = launch("scan", build, getScanOperands(shape), 2,
+                               index(shape.heads * config.parts), scanSegments);
+  // The state is written, and read where there is one before.
+  setScanWork(scan, count, count,
+              4 * shape.heads * shape.stateDim * shape.headDim *
+                  (shape.hasInit ? 2 : 1));
+  setGroup(scan, op);
   return values[Operand::Output];
 }
 

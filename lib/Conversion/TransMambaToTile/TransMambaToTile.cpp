@@ -10,6 +10,7 @@
 #include "SplitSwitch.h"
 #include "Tile/IR/TileDialect.h"
 #include "TransMamba/IR/TransMambaOps.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

@@ -75,6 +75,7 @@ private:
   LogicalResult addCommand(DispatchOp dispatch);
   LogicalResult addCommand(tile::LaunchOp launch);
   LogicalResult setGrid(package::Command &command, ArrayRef<Value> grid);
+  LogicalResult setWork(package::Command &command, Value flop, Value bytes);
   FailureOr<Argument> argument(tile::LaunchOp launch, Value operand,
                                DictionaryAttr parameter);
   FailureOr<package::TensorMap> tensorMap(tile::LaunchOp launch, Value buffer,
@@ -348,11 +349,30 @@ LogicalResult PlanBuilder::setGrid(package::Command &command,
   return success();
 }
 
+/// What is too large for 64 bits at the largest sizes is left out.
+LogicalResult PlanBuilder::setWork(package::Command &command, Value flop,
+                                   Value bytes) {
+  auto set = [&](Value value, std::optional<Expression> &amount) {
+    if (!value)
+      return success();
+    FailureOr<Expression> translated = expressions.translate(value);
+    if (failed(translated))
+      return failure();
+    if (translated->evaluateSize(
+            {{"B", context.maxBatch}, {"T", context.maxSequence}}))
+      amount = std::move(*translated);
+    return success();
+  };
+  return success(succeeded(set(flop, command.work.flop)) &&
+                 succeeded(set(bytes, command.work.bytes)));
+}
+
 LogicalResult PlanBuilder::addCommand(DispatchOp dispatch) {
   package::Command command;
   command.kernel = dispatch.getKernel().str();
   if (failed(setGrid(command, {dispatch.getGridX(), dispatch.getGridY(),
-                               dispatch.getGridZ()})))
+                               dispatch.getGridZ()})) ||
+      failed(setWork(command, dispatch.getFlop(), dispatch.getBytes())))
     return failure();
   for (Value operand : dispatch.getArguments()) {
     FailureOr<Argument> translated = argument(dispatch, operand);
@@ -442,8 +462,9 @@ LogicalResult PlanBuilder::addCommand(tile::LaunchOp launch) {
     return failure();
   package::Command command;
   command.kernel = launch.getKernel().str();
-  if (failed(setGrid(
-          command, {launch.getGridX(), launch.getGridY(), launch.getGridZ()})))
+  if (failed(setGrid(command, {launch.getGridX(), launch.getGridY(),
+                               launch.getGridZ()})) ||
+      failed(setWork(command, launch.getFlop(), launch.getBytes())))
     return failure();
   SmallVector<Value> operands = launch.getKernelOperands();
   for (auto parameter : interface->parameters.getAsRange<DictionaryAttr>()) {

@@ -1,15 +1,20 @@
-// The steps together: a matmul with a weight and an epilogue is one dispatch, whose only buffers are input, weight and output.
+// The steps together: a matmul with a weight and an epilogue is one dispatch, whose only buffers are input, weight and output. For each
+// row it has 2 * 96 * 128 operations of the matmul and 128 functions; it moves 4 * (96 + 128) bytes, and the weight once.
 // RUN: transmamba-opt %s --transmamba-hoist-parameters --canonicalize --cse --transmamba-tile-to-workgroups --canonicalize --cse \
 // RUN:   --eliminate-empty-tensors --one-shot-bufferize='bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map' \
 // RUN:   --canonicalize --cse --transmamba-outline-kernels --canonicalize --cse | FileCheck %s
 
 transmamba.parameter @weight from "weight" : tensor<96x128xf32>
 
+// CHECK-DAG: #[[$FLOP:.+]] = affine_map<()[s0] -> (s0 * 24704)>
+// CHECK-DAG: #[[$BYTES:.+]] = affine_map<()[s0] -> (s0 * 896 + 49152)>
 // CHECK-LABEL: func.func @forward(
 // CHECK-SAME:    %[[X:[a-z0-9]+]]: memref<?x96xf32>{{.*}}, %[[W:[a-z0-9]+]]: memref<96x128xf32> {transmamba.parameter = "weight"})
 // CHECK:         %[[Y:.+]] = memref.alloc(
 // CHECK-NOT:     memref.alloc(
-// CHECK:         transmamba.dispatch @[[KERNEL:matmul.*]] grid({{.*}}) args(
+// CHECK-DAG:     %[[F:.+]] = affine.apply #[[$FLOP]]()
+// CHECK-DAG:     %[[B:.+]] = affine.apply #[[$BYTES]]()
+// CHECK:         transmamba.dispatch @[[KERNEL:matmul.*]] grid({{.*}}) flop(%[[F]]) bytes(%[[B]]) args(
 // CHECK-NOT:     transmamba.dispatch
 // CHECK:         return %[[Y]]
 // CHECK:       func.func private @[[KERNEL]](

@@ -163,3 +163,44 @@ func.func @narrow_rows(%x: tensor<?x384xf32>, %init: tensor<?xf32>, %out: tensor
   } -> tensor<?x384xf32>
   return %y : tensor<?x384xf32>
 }
+
+// -----
+
+// A loop that nothing needs goes, whatever it says of its work.
+// CHECK-LABEL: func.func @unused_loop(
+// CHECK-NOT:     scf.forall
+// CHECK:         return
+func.func @unused_loop(%out: tensor<4x8xf32>, %n: index) -> tensor<4x8xf32> attributes {transmamba.entry} {
+  %dead = scf.forall (%i) in (4) shared_outs(%o = %out) -> (tensor<4x8xf32>) {
+    transmamba.work flop(%n) bytes(%n)
+    %row = tensor.extract_slice %o[%i, 0] [1, 8] [1, 1] : tensor<4x8xf32> to tensor<1x8xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %row into %o[%i, 0] [1, 8] [1, 1] : tensor<1x8xf32> into tensor<4x8xf32>
+    }
+  }
+  return %out : tensor<4x8xf32>
+}
+
+// -----
+
+// Two operations of one kernel: neither the size of the first nor a slice of it makes it a kernel of its own. Its elements are counted,
+// and what it leaves to the second is not moved: 2 operations and 3 tensors of f32.
+// CHECK-DAG: #[[$FLOP:.+]] = affine_map<()[s0, s1] -> (s0 * 8 + s1 * 8)>
+// CHECK-DAG: #[[$BYTES:.+]] = affine_map<()[s0, s1, s2] -> (s0 * 32 + s1 * 32 + s2 * 32)>
+// CHECK-LABEL: func.func @chain(
+// CHECK-DAG:     %[[F:.+]] = affine.apply #[[$FLOP]]
+// CHECK-DAG:     %[[B:.+]] = affine.apply #[[$BYTES]]
+// CHECK:         scf.forall
+// CHECK-NEXT:      transmamba.work flop(%[[F]]) bytes(%[[B]])
+// CHECK:           linalg.add
+// CHECK:           linalg.mul
+// CHECK-NOT:     scf.forall (
+// CHECK:         return
+func.func @chain(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>) -> tensor<?x8xf32> attributes {transmamba.entry} {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %empty = tensor.empty(%n) : tensor<?x8xf32>
+  %sum = linalg.add ins(%x, %y : tensor<?x8xf32>, tensor<?x8xf32>) outs(%empty : tensor<?x8xf32>) -> tensor<?x8xf32>
+  %product = linalg.mul ins(%sum, %y : tensor<?x8xf32>, tensor<?x8xf32>) outs(%empty : tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %product : tensor<?x8xf32>
+}

@@ -132,9 +132,9 @@ func.func @scan(%x: tensor<?x?x384xbf16>, %dt: tensor<?x?x4xf32>, %A: tensor<4xf
 // CHECK:         %[[SEGMENTS:[a-z0-9_]+]] = arith.maxui %[[CUT]], %[[C1]]
 // CHECK:         %[[BUT:[a-z0-9_]+]] = arith.subi %[[SEGMENTS]], %[[C1]]
 // CHECK:         %[[STATES:[a-z0-9_]+]] = arith.addi %[[PREFIX]], %[[BUT]]
-// CHECK:         tile.launch @scan_state_h2_n96_d96 grid(%{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %[[STATES]]) ins({{.*}}, %[[N]], %[[SIZE]] :
+// CHECK:         tile.launch @scan_state_h2_n96_d96 grid(%{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %[[STATES]]) flop({{.*}}) bytes({{.*}}) ins({{.*}}, %[[N]], %[[SIZE]] :
 // CHECK:         tile.launch @scan_combine_h2_n96_d96
-// CHECK:         tile.launch @scan_h2_n96_d96 grid(%{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %[[SEGMENTS]]) ins({{.*}}, %[[N]], %[[SIZE]], %{{[a-z0-9_]+}} : {{.*}} outs(%[[Y]],
+// CHECK:         tile.launch @scan_h2_n96_d96 grid(%{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %[[SEGMENTS]]) flop({{.*}}) bytes({{.*}}) ins({{.*}}, %[[N]], %[[SIZE]], %{{[a-z0-9_]+}} : {{.*}} outs(%[[Y]],
 // CHECK-NOT:     transmamba.switch
 func.func @mixer(%q: tensor<?x?x2x96xbf16>, %k: tensor<?x?x2x96xbf16>, %v: tensor<?x?x2x96xbf16>, %dt: tensor<?x?x2xf32>, %A: tensor<2xf32>,
                  %cache: !transmamba.kv_cache<layer = 1, 2x96xbf16>, %lengths: tensor<?xi32>)

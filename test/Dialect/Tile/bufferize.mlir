@@ -11,12 +11,12 @@ tile.kernel @copy(%in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
 // CHECK-SAME:      %[[X:.*]]: memref<?x64xbf16>, %[[N:.*]]: index)
 // CHECK-NEXT:    %[[C1:.*]] = arith.constant 1 : index
 // CHECK-NEXT:    %[[OUT:.*]] = memref.alloc(%[[N]])
-// CHECK-NEXT:    tile.launch @copy grid(%[[N]], %[[C1]], %[[C1]]) ins(%[[X]] : memref<?x64xbf16>) outs(%[[OUT]] : memref<?x64xbf16>)
+// CHECK-NEXT:    tile.launch @copy grid(%[[N]], %[[C1]], %[[C1]]) flop(%[[C1]]) bytes(%[[N]]) ins(%[[X]] : memref<?x64xbf16>) outs(%[[OUT]] : memref<?x64xbf16>)
 // CHECK-NEXT:    return %[[OUT]]
 func.func @whole(%x: tensor<?x64xbf16>, %n: index) -> tensor<?x64xbf16> {
   %c1 = arith.constant 1 : index
   %empty = tensor.empty(%n) : tensor<?x64xbf16>
-  %y = tile.launch @copy grid(%n, %c1, %c1) ins(%x : tensor<?x64xbf16>) outs(%empty : tensor<?x64xbf16>) -> tensor<?x64xbf16>
+  %y = tile.launch @copy grid(%n, %c1, %c1) flop(%c1) bytes(%n) ins(%x : tensor<?x64xbf16>) outs(%empty : tensor<?x64xbf16>) -> tensor<?x64xbf16>
   return %y : tensor<?x64xbf16>
 }
 

@@ -35,6 +35,8 @@ tile.kernel @copy(%in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
 func.func @launch(%n: index, %in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
   // CHECK: tile.launch @copy grid(%{{.*}}, %{{.*}}, %{{.*}}) ins(%{{.*}} : memref<?x64xbf16>) outs(%{{.*}} : memref<?x64xbf16>)
   tile.launch @copy grid(%n, %n, %n) ins(%in : memref<?x64xbf16>) outs(%out : memref<?x64xbf16>)
+  // CHECK: tile.launch @copy grid(%{{.*}}, %{{.*}}, %{{.*}}) flop(%{{.*}}) bytes(%{{.*}}) ins(%{{.*}} : memref<?x64xbf16>) outs(
+  tile.launch @copy grid(%n, %n, %n) flop(%n) bytes(%n) ins(%in : memref<?x64xbf16>) outs(%out : memref<?x64xbf16>)
   // CHECK: tile.launch @empty grid(%{{.*}}, %{{.*}}, %{{.*}}){{$}}
   tile.launch @empty grid(%n, %n, %n)
   return

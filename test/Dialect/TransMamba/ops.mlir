@@ -200,6 +200,22 @@ func.func @dispatch(%a: memref<?x4xf32>, %n: index) {
   %c1 = arith.constant 1 : index
   // CHECK: transmamba.dispatch @kernel grid(%{{.*}}, %{{.*}}, %{{.*}}) args(%{{.*}}, %{{.*}} : memref<?x4xf32>, index)
   transmamba.dispatch @kernel grid(%n, %c1, %c1) args(%a, %n : memref<?x4xf32>, index)
+  // CHECK: transmamba.dispatch @kernel grid(%{{.*}}, %{{.*}}, %{{.*}}) flop(%[[C1:.*]]) bytes(%[[N:.*]]) args(%{{.*}}, %[[N]] : memref<?x4xf32>, index)
+  transmamba.dispatch @kernel grid(%n, %c1, %c1) flop(%c1) bytes(%n) args(%a, %n : memref<?x4xf32>, index)
+  // CHECK: transmamba.dispatch @kernel grid(%{{.*}}, %{{.*}}, %{{.*}}) bytes(%[[N]]) args(
+  transmamba.dispatch @kernel grid(%n, %c1, %c1) bytes(%n) args(%a, %n : memref<?x4xf32>, index)
+  return
+}
+
+// CHECK-LABEL: func.func @work
+// CHECK-SAME:      %[[N:.*]]: index
+func.func @work(%n: index) {
+  scf.forall (%i) in (%n) {
+    // CHECK: transmamba.work flop(%[[N]]) bytes(%[[N]])
+    transmamba.work flop(%n) bytes(%n)
+    // CHECK: transmamba.work bytes(%[[N]])
+    transmamba.work bytes(%n)
+  }
   return
 }
 

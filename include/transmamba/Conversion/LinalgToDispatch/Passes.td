@@ -50,7 +50,8 @@ def TileToWorkgroups : Pass<"transmamba-tile-to-workgroups",
   ];
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::scf::SCFDialect",
-                           "::mlir::tensor::TensorDialect"];
+                           "::mlir::tensor::TensorDialect",
+                           "::transmamba::TransMambaDialect"];
 }
 
 def OutlineKernels : Pass<"transmamba-outline-kernels", "::mlir::ModuleOp"> {

@@ -60,7 +60,8 @@ def ConvertTransMambaToTile
     Statistic<"numKernels", "kernels", "Different kernels">
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::scf::SCFDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
     "::mlir::tensor::TensorDialect", "::transmamba::tile::TileDialect"
   ];

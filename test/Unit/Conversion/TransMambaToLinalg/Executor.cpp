@@ -224,6 +224,8 @@ Program::Program(const std::string &source, Blocks blocks)
     pm.addPass(createCanonicalizerPass());
   });
   freeScratch(*module);
+  // A loop runs here; how much it has to do is for others.
+  module->walk([](transmamba::WorkOp op) { op.erase(); });
   expandCopies(*module);
   runPasses(*module, [](PassManager &pm) {
     pm.addNestedPass<func::FuncOp>(createForallToForLoopPass());

@@ -254,6 +254,37 @@ TEST_F(LaunchPlan, RefusedPositions) {
               HasSubstr("must be \"set\" or \"advance\""));
 }
 
+/// What a command has to do goes to its `work`, not to its arguments; what is
+/// too much for 64 bits at the largest sizes is left out.
+TEST_F(LaunchPlan, Work) {
+  names.maxSequence = int64_t(1) << 31;
+  FailureOr<package::EntryPoint> plan = extract(R"mlir(
+    func.func @f(%x: memref<?x?xf32> {transmamba.name = "x", transmamba.dims = ["B", "T"]})
+        attributes {transmamba.entry} {
+      %c1 = arith.constant 1 : index
+      %c0 = arith.constant 0 : index
+      %B = memref.dim %x, %c0 : memref<?x?xf32>
+      %T = memref.dim %x, %c1 : memref<?x?xf32>
+      %pairs = affine.apply affine_map<()[b, t] -> (b * t * (t + 1) * 64)>()[%B, %T]
+      %huge = affine.apply affine_map<()[b, t] -> (b * t * t * 64)>()[%B, %pairs]
+      %bytes = affine.apply affine_map<()[b, t] -> (b * t * 4)>()[%B, %T]
+      transmamba.dispatch @k grid(%B, %c1, %c1) flop(%bytes) bytes(%bytes) args(%x : memref<?x?xf32>)
+      transmamba.dispatch @k grid(%B, %c1, %c1) flop(%huge) bytes(%bytes) args(%x : memref<?x?xf32>)
+      transmamba.dispatch @k grid(%B, %c1, %c1) args(%x : memref<?x?xf32>)
+      return
+    })mlir" + kernels.str());
+  ASSERT_TRUE(succeeded(plan)) << message;
+  ASSERT_EQ(plan->commands.size(), 3u);
+  const package::Work &both = plan->commands[0].work;
+  EXPECT_EQ(*both.flop->evaluateSize({{"B", 3}, {"T", 5}}), 60);
+  EXPECT_EQ(*both.bytes->evaluateSize({{"B", 3}, {"T", 5}}), 60);
+  EXPECT_EQ(plan->commands[0].args.size(), 1u);
+  EXPECT_FALSE(plan->commands[1].work.flop);
+  EXPECT_TRUE(plan->commands[1].work.bytes);
+  EXPECT_FALSE(plan->commands[2].work.flop);
+  EXPECT_FALSE(plan->commands[2].work.bytes);
+}
+
 TEST_F(LaunchPlan, RefusedResults) {
   StringRef x = "%x: memref<4xf32> {transmamba.name = \"x\"}";
   EXPECT_EQ(refused(x, "return %x : memref<4xf32>", "memref<4xf32>"),
