@@ -10,6 +10,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "transmamba/Import/ImportGraph.h"
 #include "transmamba/Import/ModuleFile.h"
+#include "transmamba/Pipelines/Advisor.h"
 #include "transmamba/Pipelines/Compiler.h"
 #include "transmamba/Pipelines/Weights.h"
 #include "llvm/Config/llvm-config.h"
@@ -110,6 +111,11 @@ static cl::opt<std::string>
     dumpPhasesTo("dump-phases-to", cl::value_desc("DIR"),
                  cl::desc("Write one file a phase to a directory"),
                  cl::cat(outputCategory));
+static cl::list<int64_t> adviseOption(
+    "advise-transpoints", cl::CommaSeparated, cl::value_desc("B,T,..."),
+    cl::desc("Print what each layer would take with other TransPoints, for a "
+             "prefill of B sequences of T tokens (of each T), and stop"),
+    cl::cat(outputCategory));
 static cl::opt<bool> verbose("verbose", cl::desc("Say more of what is done"),
                              cl::cat(outputCategory));
 static cl::opt<bool> quiet("quiet", cl::desc("Print errors and warnings only"),
@@ -240,6 +246,21 @@ static LogicalResult writeResult(const CompiledModel &model) {
   return success();
 }
 
+/// The report of --advise-transpoints, complete or not at all.
+static LogicalResult writeAdvice(ModuleOp module, const CompileTarget &target) {
+  CompiledModel report;
+  llvm::raw_string_ostream stream(report.text);
+  for (size_t i = 1; i < adviseOption.size(); ++i) {
+    FailureOr<Advice> advice =
+        adviseTransPoints(module, target, adviseOption[0], adviseOption[i]);
+    if (failed(advice))
+      return failure();
+    stream << (i > 1 ? "\n" : "");
+    printAdvice(stream, *advice);
+  }
+  return writeResult(report);
+}
+
 /// Says early what would only be known after all work: that the output cannot
 /// be written.
 static LogicalResult checkOutput(bool packages) {
@@ -274,6 +295,21 @@ static LogicalResult checkOutput(bool packages) {
   return success();
 }
 
+static LogicalResult checkAdvice() {
+  if (!compileTo.empty() || !dumpPhasesTo.empty())
+    return usageError("--advise-transpoints compiles nothing: it goes neither "
+                      "with --compile-to nor with --dump-phases-to");
+  if (adviseOption.size() < 2 ||
+      llvm::any_of(adviseOption, [](int64_t size) { return size < 1; }))
+    return usageError("--advise-transpoints needs positive numbers, sequences "
+                      "and tokens: --advise-transpoints=1,8192");
+  if (adviseOption[0] > (1 << 20))
+    return usageError("--advise-transpoints: more than 2^20 sequences");
+  if (targetOption.size() != 1)
+    return usageError("--advise-transpoints needs exactly one --target");
+  return success();
+}
+
 /// What contradicts itself on the command line, and the options that follow
 /// from it.
 static LogicalResult readOptions(CompileOptions &options) {
@@ -290,7 +326,10 @@ static LogicalResult readOptions(CompileOptions &options) {
                         "': see --list-phases");
     options.stopAfter = *phase;
   }
-  bool packages = options.stopAfter == Phase::Package;
+  bool advises = adviseOption.getNumOccurrences() > 0;
+  if (advises && failed(checkAdvice()))
+    return failure();
+  bool packages = options.stopAfter == Phase::Package && !advises;
   if (packages && (outputFile.empty() || outputFile == "-"))
     return usageError("a package needs a file: give -o FILE.tmpkg");
   if (quiet && verbose)
@@ -355,6 +394,8 @@ static LogicalResult compile(MLIRContext &context, llvm::SourceMgr &sources,
   OwningOpRef<ModuleOp> module = readModel(context, sources);
   if (!module)
     return failure();
+  if (adviseOption.getNumOccurrences())
+    return writeAdvice(*module, options.targets.front());
   // A wrong weights file should be known before minutes of work.
   std::optional<WeightSource> weights;
   std::string spec = weightsSpec(*module);

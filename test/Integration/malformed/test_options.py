@@ -56,6 +56,25 @@ CASES = {
     "entry point twice": ((*OUT, "--entries=decode,decode"), "decode"),
     "ptxas that is missing": ((*OUT, "--ptxas=/nonexistent", "--target=nvidia:sm_90a"), "not a program"),
     "ptxas that is a model": ((*OUT, "--ptxas=tiny.json", "--target=nvidia:sm_90a"), "not a program"),
+    "advice without sizes": (("--target=nvidia:sm_90a", "--advise-transpoints="), "option"),
+    "advice for no length": (("--target=nvidia:sm_90a", "--advise-transpoints=1"), "positive numbers"),
+    "advice for no sequence": (("--target=nvidia:sm_90a", "--advise-transpoints=0,64"), "positive numbers"),
+    "advice for no tokens": (("--target=nvidia:sm_90a", "--advise-transpoints=1,64,0"), "positive numbers"),
+    "advice for words": (("--target=nvidia:sm_90a", "--advise-transpoints=1,many"), "option"),
+    "advice for 2^40 sequences": (("--target=nvidia:sm_90a", f"--advise-transpoints={2**40},64"), "sequences"),
+    "advice for longer sequences than there are": (
+        ("--target=nvidia:sm_90a", "--element-type=bf16", "--advise-transpoints=1,1000000"), "at most"),
+    "advice for a processor": (("--advise-transpoints=1,64", "--target=cpu"), "no model of cost"),
+    "advice for no target": (("--advise-transpoints=1,64",), "exactly one --target"),
+    "advice for simple kernels": (
+        ("--target=nvidia:sm_90a", "--gpu-kernels=linalg", "--advise-transpoints=1,64"), "no model of cost"),
+    "advice for f32": (
+        ("--target=nvidia:sm_90a", "--element-type=f32", "--advise-transpoints=1,16"), "16-bit"),
+    "advice and a phase": (
+        ("--target=nvidia:sm_90a", "--compile-to=fuse", "--advise-transpoints=1,64"), "compiles nothing"),
+    "advice into no directory": (
+        ("--target=nvidia:sm_90a", "--element-type=bf16", "--advise-transpoints=1,16", "-o", "none/a.txt"),
+        "no directory"),
     "unknown option": ((*OUT, "--frobnicate"), "frobnicate"),
     "option of LLVM without a value": ((*OUT, "--max-batch"), "option"),
 }
