@@ -7,7 +7,7 @@ import pytest
 NUMBER = re.compile(r"\(([ACY]\d+|S[123])\)")
 DIALECT = "dialects/TransMamba/IR"
 # A letter for each group of operations, and T for types.
-TILE_NUMBER = re.compile(r"\(([DEFKLMRT]\d+)\)")
+TILE_NUMBER = re.compile(r"\(([DEFKLMRTW]\d+)\)")
 TILE = "dialects/Tile/IR"
 
 
@@ -92,7 +92,7 @@ def tile(root):
 
 def test_tile_numbers_are_verified(root, tile):
     verified = set()
-    for file in ("TileVerifiers.cpp", "TileTypes.cpp"):
+    for file in ("TileVerifiers.cpp", "TileTypes.cpp", "TileWork.cpp"):
         verified |= set(re.findall(r'"\((\w\d+)\)', (root / TILE / file).read_text()))
     numbers = set().union(*tile.values())
     assert numbers == verified

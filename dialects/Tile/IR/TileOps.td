@@ -56,7 +56,9 @@ def Tile_KernelOp : Tile_Op<"kernel", [FunctionOpInterface, IsolatedFromAbove]> 
     at most; (K3) the registers of all threads are as many as a block can start
     with, if `occupancy` blocks (one, where it is not given) share the 65536 of a
     multiprocessor: the same number for each thread, a multiple of 8; (K4) their
-    shared memory fits in its 228 KB, of which a block costs 1 KB more than it has.
+    shared memory fits in its 228 KB, of which a block costs 1 KB more than it has;
+    (K5) one `tile.tickets` at most, and where there is one, the producer and the
+    consumers hold one `tile.work_loop` each.
 
     ```mlir
     tile.kernel @copy(%in: memref<?x64xbf16>, %out: memref<?x64xbf16>) {
@@ -239,7 +241,7 @@ def Tile_TicketsOp : Tile_Op<"tickets", [HasParent<"KernelOp">]> {
     is kept free, and one for each item. A launch leaves them as the next one, of
     any number of items, needs them.
 
-    Constraints: (W1) one in a kernel at most, of a `memref<?xi32>`.
+    At most one stands in a kernel: its constraint K5.
 
     ```mlir
     %work = tile.tickets %items from %control : memref<?xi32>
@@ -271,9 +273,9 @@ def Tile_WorkLoopOp : Tile_Op<"work_loop", [
     to item: of each ring, an item waits for the tiles that it loads, and releases
     those that it waits for.
 
-    Constraints: (W2) where a kernel has `tile.tickets`, its producer and its
-    consumers hold one `tile.work_loop` of them each, not inside anything else;
-    (W3) the body has one argument, the number of the item.
+    Constraints: (W1) in `tile.producer` or `tile.consumers`, not inside anything
+    else;
+    (W2) the body has one argument, the number of the item.
   }];
   let arguments = (ins Tile_TicketsType:$tickets);
   let regions = (region SizedRegion<1>:$body);
@@ -290,7 +292,7 @@ def Tile_PublishOp : Tile_Op<"publish"> {
     Waits for all consumers. What they wrote to global memory before is seen by those
     who look back to this item.
 
-    Constraints: (W4) inside a `tile.work_loop` of the consumers, the item that it is
+    Constraints: (W3) inside a `tile.work_loop` of the consumers, the item that it is
     at.
   }];
   let arguments = (ins Index:$item,
@@ -306,7 +308,7 @@ def Tile_LookBackOp : Tile_Op<"look_back"> {
     numbers than the one that waits. What they have written is seen afterwards: by
     this warpgroup, or by the loads of the producer.
 
-    Constraints: (W5) inside a `tile.work_loop`.
+    Constraints: (W4) inside a `tile.work_loop`.
   }];
   let arguments = (ins Index:$first, Index:$count, Index:$stride,
                        Arg<Tile_TicketsType, "", [MemRead, MemWrite]>:$tickets);
@@ -325,7 +327,7 @@ def Tile_AfterOp : Tile_Op<"after", [
     becomes a `tile.look_back`; results that no `tile.after` speaks of keep launches
     apart.
 
-    Constraints: (W6) inside `tile.producer` or `tile.consumers`; (W7) the symbol is
+    Constraints: (W5) inside `tile.producer` or `tile.consumers`; (W6) the symbol is
     a `tile.kernel`.
 
     ```mlir

@@ -41,13 +41,13 @@ LogicalResult KernelOp::verifyRegions() {
 
   auto tickets = block.getOps<TicketsOp>();
   if (!tickets.empty() && !llvm::hasSingleElement(tickets))
-    return emitOpError("(W1) has one tile.tickets at most");
+    return emitOpError("(K5) has one tile.tickets at most");
   if (!tickets.empty())
     for (Operation *role :
          {getProducer().getOperation(), getConsumers().getOperation()})
       if (!role || !llvm::hasSingleElement(
                        role->getRegion(0).front().getOps<WorkLoopOp>()))
-        return emitOpError("(W2) draws items: its producer and its consumers "
+        return emitOpError("(K5) draws items: its producer and its consumers "
                            "have one tile.work_loop each");
 
   int64_t registers =

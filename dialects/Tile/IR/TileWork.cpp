@@ -47,32 +47,32 @@ void WorkLoopOp::print(OpAsmPrinter &printer) {
 
 LogicalResult WorkLoopOp::verify() {
   if (!isa<ProducerOp, ConsumersOp>((*this)->getParentOp()))
-    return emitOpError("(W2) stands in tile.producer or tile.consumers, not "
+    return emitOpError("(W1) stands in tile.producer or tile.consumers, not "
                        "inside anything else");
   if (getBody().getNumArguments() != 1 || !getItem().getType().isIndex())
-    return emitOpError("(W3) the body has one argument, an index");
+    return emitOpError("(W2) the body has one argument, an index");
   return success();
 }
 
 LogicalResult PublishOp::verify() {
   auto loop = (*this)->getParentOfType<WorkLoopOp>();
   if (!loop || !isa<ConsumersOp>(loop->getParentOp()))
-    return emitOpError("(W4) stands inside a tile.work_loop of the consumers");
+    return emitOpError("(W3) stands inside a tile.work_loop of the consumers");
   if (getItem() != loop.getItem())
-    return emitOpError("(W4) publishes the item that the work loop is at");
+    return emitOpError("(W3) publishes the item that the work loop is at");
   return success();
 }
 
 LogicalResult LookBackOp::verify() {
   if (!(*this)->getParentOfType<WorkLoopOp>())
-    return emitOpError("(W5) stands inside a tile.work_loop");
+    return emitOpError("(W4) stands inside a tile.work_loop");
   return success();
 }
 
 LogicalResult AfterOp::verify() {
   if (!(*this)->getParentOfType<ProducerOp>() &&
       !(*this)->getParentOfType<ConsumersOp>())
-    return emitOpError("(W6) stands inside tile.producer or tile.consumers");
+    return emitOpError("(W5) stands inside tile.producer or tile.consumers");
   return success();
 }
 
@@ -80,6 +80,6 @@ LogicalResult AfterOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto other =
       symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!other)
-    return emitOpError("(W7) ") << getKernelAttr() << " is not a tile.kernel";
+    return emitOpError("(W6) ") << getKernelAttr() << " is not a tile.kernel";
   return success();
 }

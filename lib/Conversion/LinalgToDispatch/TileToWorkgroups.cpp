@@ -291,6 +291,8 @@ LogicalResult TileToWorkgroupsPass::tileGroup(IRRewriter &rewriter,
 /// Loops that nothing needs. What they have to do (transmamba.work) would keep
 /// them.
 static void eraseUnusedLoops(func::FuncOp entry) {
+  if (entry.isExternal())
+    return;
   for (Operation &op :
        llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
     if (isa<scf::ForallOp>(op) && op.getNumResults() != 0 && op.use_empty())

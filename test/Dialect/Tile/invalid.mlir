@@ -1193,7 +1193,7 @@ func.func @f(%x: !tile.rows<64xf32>) {
 
 // -----
 
-// expected-error @+1 {{'tile.kernel' op (W1) has one tile.tickets at most}}
+// expected-error @+1 {{'tile.kernel' op (K5) has one tile.tickets at most}}
 tile.kernel @k(%control: memref<?xi32>, %n: index) {
   %a = tile.tickets %n from %control : memref<?xi32>
   %b = tile.tickets %n from %control : memref<?xi32>
@@ -1203,7 +1203,7 @@ tile.kernel @k(%control: memref<?xi32>, %n: index) {
 
 // -----
 
-// expected-error @+1 {{'tile.kernel' op (W2) draws items: its producer and its consumers have one tile.work_loop each}}
+// expected-error @+1 {{'tile.kernel' op (K5) draws items: its producer and its consumers have one tile.work_loop each}}
 tile.kernel @k(%control: memref<?xi32>, %n: index) {
   %work = tile.tickets %n from %control : memref<?xi32>
   tile.producer registers 24 {
@@ -1220,7 +1220,7 @@ tile.kernel @k(%control: memref<?xi32>, %n: index) {
   %work = tile.tickets %n from %control : memref<?xi32>
   tile.consumers %warpgroup in 1 registers 128 {
     scf.for %i = %n to %n step %n {
-      // expected-error @+1 {{'tile.work_loop' op (W2) stands in tile.producer or tile.consumers, not inside anything else}}
+      // expected-error @+1 {{'tile.work_loop' op (W1) stands in tile.producer or tile.consumers, not inside anything else}}
       tile.work_loop %item of %work {
       }
     }
@@ -1232,7 +1232,7 @@ tile.kernel @k(%control: memref<?xi32>, %n: index) {
 tile.kernel @k(%control: memref<?xi32>, %n: index) {
   %work = tile.tickets %n from %control : memref<?xi32>
   tile.consumers %warpgroup in 1 registers 128 {
-    // expected-error @+1 {{'tile.work_loop' op (W3) the body has one argument, an index}}
+    // expected-error @+1 {{'tile.work_loop' op (W2) the body has one argument, an index}}
     "tile.work_loop"(%work) ({
       "tile.end"() : () -> ()
     }) : (!tile.tickets) -> ()
@@ -1245,7 +1245,7 @@ tile.kernel @k(%control: memref<?xi32>, %n: index) {
   %work = tile.tickets %n from %control : memref<?xi32>
   tile.producer registers 24 {
     tile.work_loop %item of %work {
-      // expected-error @+1 {{'tile.publish' op (W4) stands inside a tile.work_loop of the consumers}}
+      // expected-error @+1 {{'tile.publish' op (W3) stands inside a tile.work_loop of the consumers}}
       tile.publish %item of %work
     }
   }
@@ -1265,7 +1265,7 @@ tile.kernel @k(%control: memref<?xi32>, %n: index) {
   }
   tile.consumers %warpgroup in 1 registers 128 {
     tile.work_loop %item of %work {
-      // expected-error @+1 {{'tile.publish' op (W4) publishes the item that the work loop is at}}
+      // expected-error @+1 {{'tile.publish' op (W3) publishes the item that the work loop is at}}
       tile.publish %n of %work
     }
   }
@@ -1276,7 +1276,7 @@ tile.kernel @k(%control: memref<?xi32>, %n: index) {
 tile.kernel @k(%control: memref<?xi32>, %n: index) {
   %work = tile.tickets %n from %control : memref<?xi32>
   tile.consumers %warpgroup in 1 registers 128 {
-    // expected-error @+1 {{'tile.look_back' op (W5) stands inside a tile.work_loop}}
+    // expected-error @+1 {{'tile.look_back' op (W4) stands inside a tile.work_loop}}
     tile.look_back %n count %n stride %n of %work
   }
 }
@@ -1284,7 +1284,7 @@ tile.kernel @k(%control: memref<?xi32>, %n: index) {
 // -----
 
 tile.kernel @k(%n: index) {
-  // expected-error @+1 {{'tile.after' op (W6) stands inside tile.producer or tile.consumers}}
+  // expected-error @+1 {{'tile.after' op (W5) stands inside tile.producer or tile.consumers}}
   tile.after @k[%n, %n, %n] count %n along x
   tile.consumers %warpgroup in 1 registers 128 {
   }
@@ -1294,7 +1294,7 @@ tile.kernel @k(%n: index) {
 
 tile.kernel @k(%n: index) {
   tile.consumers %warpgroup in 1 registers 128 {
-    // expected-error @+1 {{'tile.after' op (W7) @f is not a tile.kernel}}
+    // expected-error @+1 {{'tile.after' op (W6) @f is not a tile.kernel}}
     tile.after @f[%n, %n, %n] count %n along x
   }
 }
