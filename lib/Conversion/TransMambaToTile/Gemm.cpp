@@ -137,22 +137,12 @@ void GemmBuilder::emitTile(Value work, Value first, Value m, Value n) {
     for (Value ring : bRings)
       kernel.release(ring);
   };
-  SmallVector<Value> pending = multiply({});
-  if (stagedRing && rounds())
-    kernel.ifLess(block, work, [&] { emitLeft(); });
-  pending = kernel.loop(one, steps, one, pending,
-                        [&](Value, ValueRange carried) -> SmallVector<Value> {
-                          SmallVector<Value> next = multiply(carried);
-                          // The multiplications before have read their tiles.
-                          kernel.create<tile::DrainOp>(
-                              static_cast<uint32_t>(bRings.size()));
-                          release();
-                          return next;
-                        });
-  SmallVector<Value> sums;
-  for (Value sum : pending)
-    sums.push_back(kernel.create<tile::AwaitOp>(sum, Value()));
-  release();
+  auto afterFirst = [&] {
+    if (stagedRing && rounds())
+      kernel.ifLess(block, work, [&] { emitLeft(); });
+  };
+  SmallVector<Value> sums =
+      kernel.sumProducts(steps, multiply, release, afterFirst);
   // One warpgroup multiplies while the other computes what it has summed up.
   if (config.alternate)
     kernel.create<tile::TurnWaitOp>();

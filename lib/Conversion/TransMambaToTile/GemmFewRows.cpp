@@ -78,19 +78,7 @@ void FewRowsBuilder::emitTile() {
     for (Value ring : bRings)
       kernel.release(ring);
   };
-  SmallVector<Value> pending = multiply({});
-  pending = kernel.loop(one, steps, one, pending,
-                        [&](Value, ValueRange carried) -> SmallVector<Value> {
-                          SmallVector<Value> next = multiply(carried);
-                          kernel.create<tile::DrainOp>(
-                              static_cast<uint32_t>(bRings.size()));
-                          release();
-                          return next;
-                        });
-  SmallVector<Value> sums;
-  for (Value sum : pending)
-    sums.push_back(kernel.create<tile::AwaitOp>(sum, Value()));
-  release();
+  SmallVector<Value> sums = kernel.sumProducts(steps, multiply, release);
   // There are no rows beyond those of the tile of A.
   kernel.create<tile::WriteOp>(epilogue.compute(sums),
                                kernel.argument(getGemmResultArgument(shape)),

@@ -162,6 +162,27 @@ Value KernelBuilder::mma(Value a, Value b, bool transposeB, Value acc) {
   return create<tile::MmaOp>(type, a, b, acc, transposeB);
 }
 
+SmallVector<Value> KernelBuilder::sumProducts(
+    Value steps, function_ref<SmallVector<Value>(ValueRange)> multiply,
+    function_ref<void()> release, function_ref<void()> afterFirst) {
+  SmallVector<Value> pending = multiply({});
+  afterFirst();
+  Value one = index(1);
+  pending = loop(one, steps, one, pending,
+                 [&](Value, ValueRange carried) -> SmallVector<Value> {
+                   SmallVector<Value> next = multiply(carried);
+                   // The products before have read their tiles.
+                   create<tile::DrainOp>(static_cast<uint32_t>(next.size()));
+                   release();
+                   return next;
+                 });
+  SmallVector<Value> sums;
+  for (Value sum : pending)
+    sums.push_back(create<tile::AwaitOp>(sum, Value()));
+  release();
+  return sums;
+}
+
 Value KernelBuilder::map(ValueRange inputs, Type type,
                          function_ref<Value(ValueRange, Value, Value)> body) {
   OpBuilder::InsertionGuard guard(builder);

@@ -88,6 +88,16 @@ public:
   /// `acc + a b`, or `acc + a b^T`.
   Value mma(Value a, Value b, bool transposeB, Value acc = {});
 
+  /// Sums of products over `steps` tiles along K. `multiply` starts the
+  /// products of one step on top of the sums before (none at first), `release`
+  /// gives back the tiles of a step, and `afterFirst` runs while the first
+  /// products are under way.
+  mlir::SmallVector<Value> sumProducts(
+      Value steps,
+      llvm::function_ref<mlir::SmallVector<Value>(ValueRange)> multiply,
+      llvm::function_ref<void()> release,
+      llvm::function_ref<void()> afterFirst = [] {});
+
   /// Each element of a result of type `type`.
   Value
   map(ValueRange inputs, mlir::Type type,

@@ -412,36 +412,11 @@ bool transmamba::matchesSwitch(SwitchOp op) {
   return shape && shape->stateDim == shape->headDim && chooseScanConfig(*shape);
 }
 
-/// The first `count` tokens of a tensor [B, T, H, D].
-static Value takePrefix(OpBuilder &builder, Location loc, Value tensor,
-                        Value count) {
-  SmallVector<OpFoldResult> offsets(4, builder.getIndexAttr(0)),
-      strides(4, builder.getIndexAttr(1)),
-      sizes = tensor::getMixedSizes(builder, loc, tensor);
-  sizes[kTokens] = count;
-  return tensor::ExtractSliceOp::create(builder, loc, tensor, offsets, sizes,
-                                        strides);
-}
-
 /// [B, T, H, D] whose first `count` tokens are those of causal attention among
 /// them; the others are anything.
 static Value attendToPrefix(OpBuilder &builder, SwitchOp op, Value count) {
   Location loc = op.getLoc();
-  Value q = takePrefix(builder, loc, op.getQ(), count);
-  Value k = takePrefix(builder, loc, op.getK(), count);
-  Value v = takePrefix(builder, loc, op.getV(), count);
-  if (FloatAttr theta = op.getRopeThetaAttr()) {
-    auto rotate = [&](Value x) -> Value {
-      return RopeOp::create(builder, loc, x, /*positions=*/Value(), theta,
-                            op.getRotaryDimAttr(), op.getInterleavedAttr());
-    };
-    q = rotate(q);
-    k = rotate(k);
-  }
-  if (op.getCache())
-    op.getNextCache().replaceAllUsesWith(
-        AppendKVOp::create(builder, loc, op.getCache(), k, v,
-                           /*positions=*/Value(), op.getLengths()));
+  PrefixHeads prefix = takePrefix(builder, op, count);
   auto whole = getType(op.getResult());
   SmallVector<int64_t> shape(whole.getShape());
   shape[kTokens] = ShapedType::kDynamic;
@@ -457,10 +432,11 @@ static Value attendToPrefix(OpBuilder &builder, SwitchOp op, Value count) {
   sizes[2] = builder.getIndexAttr(whole.getDimSize(2));
   Value empty = tensor::EmptyOp::create(builder, loc, whole, dynamic);
   Value attended =
-      AttentionOp::create(
-          builder, loc, RankedTensorType::get(shape, whole.getElementType()), q,
-          k, v, op.getLengths(), op.getScaleAttr(), builder.getUnitAttr(),
-          /*window=*/IntegerAttr())
+      AttentionOp::create(builder, loc,
+                          RankedTensorType::get(shape, whole.getElementType()),
+                          prefix.q, prefix.k, prefix.v, op.getLengths(),
+                          op.getScaleAttr(), builder.getUnitAttr(),
+                          /*window=*/IntegerAttr())
           .getResult();
   return tensor::InsertSliceOp::create(builder, loc, attended, empty, offsets,
                                        sizes, strides);

@@ -15,14 +15,35 @@ using namespace mlir;
 using namespace transmamba;
 
 /// The first `count` tokens of a tensor [B, T, H, D].
-static Value takePrefix(OpBuilder &builder, Location loc, Value tensor,
-                        Value count) {
+static Value sliceTokens(OpBuilder &builder, Location loc, Value tensor,
+                         Value count) {
   SmallVector<OpFoldResult> offsets(4, builder.getIndexAttr(0)),
       strides(4, builder.getIndexAttr(1)),
       sizes = tensor::getMixedSizes(builder, loc, tensor);
   sizes[1] = count;
   return tensor::ExtractSliceOp::create(builder, loc, tensor, offsets, sizes,
                                         strides);
+}
+
+PrefixHeads transmamba::takePrefix(OpBuilder &builder, SwitchOp op,
+                                   Value count) {
+  Location loc = op.getLoc();
+  Value q = sliceTokens(builder, loc, op.getQ(), count);
+  Value k = sliceTokens(builder, loc, op.getK(), count);
+  Value v = sliceTokens(builder, loc, op.getV(), count);
+  if (FloatAttr theta = op.getRopeThetaAttr()) {
+    auto rotate = [&](Value x) -> Value {
+      return RopeOp::create(builder, loc, x, /*positions=*/Value(), theta,
+                            op.getRotaryDimAttr(), op.getInterleavedAttr());
+    };
+    q = rotate(q);
+    k = rotate(k);
+  }
+  if (op.getCache())
+    op.getNextCache().replaceAllUsesWith(
+        AppendKVOp::create(builder, loc, op.getCache(), k, v,
+                           /*positions=*/Value(), op.getLengths()));
+  return {q, k, v};
 }
 
 // %y, %h, %c1 = transmamba.switch %q, %k, %v, %dt, %A transpoint P cache(%c0)
@@ -44,28 +65,15 @@ SplitMixer transmamba::splitSwitch(SwitchOp op) {
   Value tokens = builder.createOrFold<tensor::DimOp>(loc, op.getQ(), 1);
   Value point = arith::ConstantIndexOp::create(builder, loc, op.getPoint());
   Value count = arith::MinUIOp::create(builder, loc, tokens, point);
-  Value q = takePrefix(builder, loc, op.getQ(), count);
-  Value k = takePrefix(builder, loc, op.getK(), count);
-  Value v = takePrefix(builder, loc, op.getV(), count);
-  if (FloatAttr theta = op.getRopeThetaAttr()) {
-    auto rotate = [&](Value x) -> Value {
-      return RopeOp::create(builder, loc, x, /*positions=*/Value(), theta,
-                            op.getRotaryDimAttr(), op.getInterleavedAttr());
-    };
-    q = rotate(q);
-    k = rotate(k);
-  }
-  if (op.getCache())
-    op.getNextCache().replaceAllUsesWith(
-        AppendKVOp::create(builder, loc, op.getCache(), k, v,
-                           /*positions=*/Value(), op.getLengths()));
+  PrefixHeads prefix = takePrefix(builder, op, count);
 
   auto whole = cast<RankedTensorType>(op.getResult().getType());
   SmallVector<int64_t> shape(whole.getShape());
   shape[1] = ShapedType::kDynamic;
   parts.attention = AttentionOp::create(
-      builder, loc, RankedTensorType::get(shape, whole.getElementType()), q, k,
-      v, op.getLengths(), op.getScaleAttr(), builder.getUnitAttr(),
+      builder, loc, RankedTensorType::get(shape, whole.getElementType()),
+      prefix.q, prefix.k, prefix.v, op.getLengths(), op.getScaleAttr(),
+      builder.getUnitAttr(),
       /*window=*/IntegerAttr());
   Value attended = parts.attention.getResult();
   SmallVector<OpFoldResult> offsets(4, builder.getIndexAttr(0)),

@@ -14,6 +14,16 @@ namespace transmamba {
 /// Both parts of a switch fit kernels.
 bool matchesSwitch(SwitchOp op);
 
+/// Heads [B, count, H, D] that attention of a switch takes, q and k rotated.
+struct PrefixHeads {
+  mlir::Value q, k, v;
+};
+
+/// The first `count` tokens of a switch over a sequence from its start. The
+/// cache of the switch becomes one that has them.
+PrefixHeads takePrefix(mlir::OpBuilder &builder, SwitchOp op,
+                       mlir::Value count);
+
 struct SplitMixer {
   SSDScanOp scan;
   AttentionOp attention;
