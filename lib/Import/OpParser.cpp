@@ -208,14 +208,14 @@ LogicalResult GraphParser::parseAttribute(const JsonNode &value,
     return success();
   }
   case AttrKind::Arguments:
-    if (failed(expect(value, Kind::Object, what)))
-      return failure();
-    for (const JsonNode *argument : value.children)
-      if (!isExpression(*argument) && !argument->is(Kind::Float))
-        return error(*argument)
-               << "an argument must be a number or an expression, not "
-               << describe(argument->kind);
-    return success();
+    break;
   }
-  llvm_unreachable("all kinds are handled");
+  if (failed(expect(value, Kind::Object, what)))
+    return failure();
+  for (const JsonNode *argument : value.children)
+    if (!isExpression(*argument) && !argument->is(Kind::Float))
+      return error(*argument)
+             << "an argument must be a number or an expression, not "
+             << describe(argument->kind);
+  return success();
 }
