@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "transmamba/Pipelines/Advisor.h"
+#include "Limits.h"
 #include "TransMamba/IR/TransMambaOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -87,6 +88,8 @@ FailureOr<Advice> transmamba::adviseTransPoints(ModuleOp module,
   if (!target.hasTileKernels() || target.chip != "sm_90a")
     return module.emitError("there is no model of cost for target ")
            << target.getName() << ", only for nvidia:sm_90a with tile kernels";
+  if (failed(checkLimits(module)))
+    return failure();
   StateLayout given(module);
   int64_t longest = given.getMaxSequence().value_or(0);
   if (longest < 2)
