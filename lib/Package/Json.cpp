@@ -260,6 +260,12 @@ float JsonNode::single() const {
   return result;
 }
 
+bool JsonNode::boolean() const {
+  if (!value.is_boolean())
+    fail("expected true or false, found " + describe(value));
+  return value.get<bool>();
+}
+
 const std::string &JsonNode::text() const {
   if (!value.is_string())
     fail("expected a string, found " + describe(value));

@@ -84,6 +84,7 @@ public:
   /// A number that is finite in single precision, rounded to it.
   float single() const;
   const std::string &text() const;
+  bool boolean() const;
 
 private:
   JsonNode(const nlohmann::json &value, const JsonNode *parent, const char *key,

@@ -115,7 +115,8 @@ static State parseState(const JsonNode &node) {
 }
 
 static Kernel parseKernel(const JsonNode &node) {
-  node.onlyKeys({"name", "registers", "shared_bytes", "spill_bytes", "config"});
+  node.onlyKeys(
+      {"name", "registers", "shared_bytes", "spill_bytes", "config", "waits"});
   Kernel kernel;
   kernel.name = node["name"].text();
   kernel.registers = node["registers"].integer(-1);
@@ -123,6 +124,8 @@ static Kernel parseKernel(const JsonNode &node) {
   kernel.spillBytes = node["spill_bytes"].integer(-1);
   if (std::optional<JsonNode> config = node.find("config"))
     kernel.config = config->text();
+  if (std::optional<JsonNode> waits = node.find("waits"))
+    kernel.waits = waits->boolean();
   return kernel;
 }
 

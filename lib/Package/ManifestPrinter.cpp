@@ -84,6 +84,8 @@ static Json toJson(const Kernel &kernel) {
                  {"spill_bytes", kernel.spillBytes}};
   if (!kernel.config.empty())
     result["config"] = kernel.config;
+  if (kernel.waits)
+    result["waits"] = true;
   return result;
 }
 

@@ -224,8 +224,14 @@ static void checkVariants(const Manifest &manifest) {
     checkVariantFile(manifest, at(files, "ptx"), variant.ptx, !cpu, !cpu);
     std::string kernels = at(item, "kernels");
     checkNames(kernels, variant.kernels);
-    for (size_t k = 0; k < variant.kernels.size(); ++k)
+    for (size_t k = 0; k < variant.kernels.size(); ++k) {
       checkPlainName(at(at(kernels, k), "name"), variant.kernels[k].name, ".$");
+      if (variant.kernels[k].waits && (cpu || target->major < 9))
+        fail(at(at(kernels, k), "waits"),
+             "kernels for " + variant.target +
+                 " cannot wait for what was launched before them; those for "
+                 "nvidia:sm_90 and later can");
+    }
     std::string entries = at(item, "entries");
     if (variant.entries.empty())
       fail(entries, "the variant has no entry point");

@@ -81,6 +81,28 @@ enum : int {
   CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES = 6,
 };
 
+/// CUlaunchAttributeID
+enum : int {
+  CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6,
+};
+
+struct CUlaunchAttribute {
+  alignas(8) int id;
+  union alignas(8) {
+    char pad[64];
+    int programmaticStreamSerializationAllowed;
+  } value;
+};
+
+struct CUlaunchConfig {
+  unsigned gridDimX, gridDimY, gridDimZ;
+  unsigned blockDimX, blockDimY, blockDimZ;
+  unsigned sharedMemBytes;
+  CUstream hStream;
+  CUlaunchAttribute *attrs;
+  unsigned numAttrs;
+};
+
 enum : unsigned {
   CU_STREAM_NON_BLOCKING = 1,
   CU_EVENT_DEFAULT = 0,
@@ -163,6 +185,8 @@ enum : int {
 #define TRANSMAMBA_CUDA_OPTIONAL_FUNCTIONS(X)                                  \
   X(cuFuncGetParamInfo, "cuFuncGetParamInfo",                                  \
     (CUfunction, size_t, size_t *, size_t *))                                  \
+  X(cuLaunchKernelEx, "cuLaunchKernelEx",                                      \
+    (const CUlaunchConfig *, CUfunction, void **, void **))                    \
   X(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                          \
     (CUtensorMap *, int, uint32_t, void *, const uint64_t *, const uint64_t *, \
      const uint32_t *, const uint32_t *, int, int, int, int))

@@ -12,6 +12,9 @@
 
 namespace transmamba::runtime::cuda {
 
+/// Drivers since CUDA 12.3 capture programmatic launches into graphs.
+static constexpr int overlappingVersion = 12030;
+
 Context::Context(int ordinal) : deviceName("cuda:" + std::to_string(ordinal)) {
   if (!api().problem.empty())
     throw Failure(TM_UNSUPPORTED, deviceName,
@@ -26,6 +29,10 @@ Context::Context(int ordinal) : deviceName("cuda:" + std::to_string(ordinal)) {
   computeMajor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
   computeMinor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
   processors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  int version = 0;
+  check(api().cuDriverGetVersion(&version), "asking for the driver's version");
+  overlaps = computeMajor >= 9 && version >= overlappingVersion &&
+             api().cuLaunchKernelEx;
   check(api().cuDevicePrimaryCtxRetain(&context, device),
         "starting the GPU's context");
 }

@@ -34,6 +34,9 @@ public:
   int major() const { return computeMajor; }
   int minor() const { return computeMinor; }
   int multiprocessors() const { return processors; }
+  /// True where a kernel may be launched while the one before it still runs
+  /// (programmatic dependent launch), in graphs too.
+  bool overlapsLaunches() const { return overlaps; }
 
   /// Throws a Failure that names this device.
   void check(CUresult result, const std::string &action) const {
@@ -47,6 +50,7 @@ private:
   int computeMajor = 0;
   int computeMinor = 0;
   int processors = 0;
+  bool overlaps = false;
 };
 
 /// Makes a context the current one of this thread for the time of a scope.

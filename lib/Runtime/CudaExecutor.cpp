@@ -260,7 +260,10 @@ CUtensorMap CudaExecutor::encode(const PlanTensorMap &map, CUdeviceptr address,
   return result;
 }
 
-void CudaExecutor::launch(const Launch &run, const PlanCommand &command) {
+/// `overlaps`: begins while what was launched before still runs, for which the
+/// kernel waits by itself.
+void CudaExecutor::launch(const Launch &run, const PlanCommand &command,
+                          bool overlaps) {
   const package::Command &description = *command.description;
   std::vector<CUtensorMap> maps;
   maps.reserve(command.args.size());
@@ -281,18 +284,40 @@ void CudaExecutor::launch(const Launch &run, const PlanCommand &command) {
     }
   }
   auto extent = [](int64_t value) { return static_cast<unsigned>(value); };
-  check(api().cuLaunchKernel(
-            program.kernel(command.kernel), extent(command.grid[0]),
-            extent(command.grid[1]), extent(command.grid[2]),
-            extent(description.block[0]), extent(description.block[1]),
-            extent(description.block[2]), extent(description.shared),
-            run.stream, pointers.data(), nullptr),
-        "launching " + inQuotes(description.kernel));
+  CUfunction function = program.kernel(command.kernel);
+  CUlaunchAttribute attribute{};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  attribute.value.programmaticStreamSerializationAllowed = 1;
+  CUlaunchConfig config{extent(command.grid[0]),
+                        extent(command.grid[1]),
+                        extent(command.grid[2]),
+                        extent(description.block[0]),
+                        extent(description.block[1]),
+                        extent(description.block[2]),
+                        extent(description.shared),
+                        run.stream,
+                        &attribute,
+                        /*numAttrs=*/1};
+  CUresult result =
+      overlaps
+          ? api().cuLaunchKernelEx(&config, function, pointers.data(), nullptr)
+          : api().cuLaunchKernel(
+                function, config.gridDimX, config.gridDimY, config.gridDimZ,
+                config.blockDimX, config.blockDimY, config.blockDimZ,
+                config.sharedMemBytes, run.stream, pointers.data(), nullptr);
+  check(result, "launching " + inQuotes(description.kernel));
 }
 
+/// The first command comes after copies, events and whatever the caller has put
+/// on the stream: all of that ends before it begins.
 void CudaExecutor::launchAll(const Launch &run) {
-  for (const PlanCommand &command : run.plan.commands)
-    launch(run, command);
+  bool first = true;
+  for (const PlanCommand &command : run.plan.commands) {
+    bool waits = program.variant().kernels[command.kernel].waits;
+    launch(run, command,
+           waits && !first && !options.serial && context().overlapsLaunches());
+    first = false;
+  }
 }
 
 /// Launches the commands between events, and waits for the times.
@@ -305,7 +330,7 @@ void CudaExecutor::launchProfiled(const Launch &run) {
   }
   for (size_t i = 0; i < count; ++i) {
     check(api().cuEventRecord(events[i], run.stream), "recording an event");
-    launch(run, run.plan.commands[i]);
+    launch(run, run.plan.commands[i], /*overlaps=*/false);
   }
   check(api().cuEventRecord(events[count], run.stream), "recording an event");
   check(api().cuEventSynchronize(events[count]), "running the entry point");

@@ -106,7 +106,7 @@ private:
   void poisonAll(const Launch &run);
   void copyStaged(const Launch &run);
   void launchAll(const Launch &run);
-  void launch(const Launch &run, const PlanCommand &command);
+  void launch(const Launch &run, const PlanCommand &command, bool overlaps);
   void launchProfiled(const Launch &run);
   void launchGraph(const Launch &run);
   CUgraphExec capture(const Plan &plan, const CallerMemory &memory);

@@ -33,6 +33,8 @@ struct ExecutorOptions {
   bool graphs = true;
   bool poison = false;
   bool profile = false;
+  /// Of a GPU: no command begins before the one before it has ended.
+  bool serial = false;
 };
 
 /// Tensors of the caller in the device's memory, which take the place of those

@@ -271,10 +271,13 @@ tm_status tm_session_create(tm_package *package, tm_device *device,
     if (flags & ~known)
       throw Failure(TM_INVALID_ARGUMENT, callOrigin,
                     "the session's flags hold bits that have no meaning");
-    const char *poison = std::getenv("TRANSMAMBA_POISON");
+    auto isSet = [](const char *name) {
+      const char *value = std::getenv(name);
+      return value && std::string_view(value) == "1";
+    };
     ExecutorOptions chosen;
-    chosen.poison = (flags & TM_SESSION_POISON) ||
-                    (poison && std::string_view(poison) == "1");
+    chosen.poison = (flags & TM_SESSION_POISON) || isSet("TRANSMAMBA_POISON");
+    chosen.serial = isSet("TRANSMAMBA_SERIAL");
     chosen.profile = flags & TM_SESSION_PROFILE;
     chosen.graphs = !(flags & TM_SESSION_NO_GRAPHS) && !chosen.profile;
     *session = new tm_session{

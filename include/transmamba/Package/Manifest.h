@@ -239,6 +239,9 @@ struct Kernel {
   int64_t spillBytes = -1;
   /// How the kernel is cut, for people; empty where there is nothing to say.
   std::string config = {};
+  /// GPU: the kernel waits by itself for what was launched before it, so it may
+  /// be launched while that still runs.
+  bool waits = false;
 };
 
 /// The model compiled for one target.

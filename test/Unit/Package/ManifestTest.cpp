@@ -44,6 +44,8 @@ TEST(Manifest, PrintedFormParsesToTheSame) {
   EXPECT_FALSE(parsed->variants[0].entries[1].commands[0].work.flop);
   EXPECT_EQ(parsed->variants[1].kernels[0].config, "");
   EXPECT_EQ(parsed->variants[0].kernels[0].config, "block_m = 128, stages = 4");
+  EXPECT_FALSE(parsed->variants[1].kernels[0].waits);
+  EXPECT_TRUE(parsed->variants[0].kernels[0].waits);
   EXPECT_EQ(parsed->variants[0].entries[1].commands[0].grid[0].str(),
             "min($multiprocessors, B)");
   EXPECT_EQ(parsed->stateBytesPerRow(), 8u * 2 * 16 * 2 + 4 * 4 * 4);
@@ -176,6 +178,12 @@ INSTANTIATE_TEST_SUITE_P(
                     "no file 'a.ptx'"},
         BadManifest{CPU "/files/ptx", "\"code/gpu.ptx\"", CPU "/files/ptx",
                     "no such file"},
+        BadManifest{GPU "/kernels/0/waits", "1", GPU "/kernels/0/waits",
+                    "expected true or false"},
+        BadManifest{CPU "/kernels/0/waits", "true", CPU "/kernels/0/waits",
+                    "cannot wait"},
+        BadManifest{GPU "/target", "\"nvidia:sm_80\"", GPU "/kernels/0/waits",
+                    "cannot wait"},
         BadManifest{CPU "/kernels/1/name", "\"k0\"", CPU "/kernels/1/name",
                     "appears twice"},
         BadManifest{CPU "/kernels/1/name", "\"k 1\"", CPU "/kernels/1/name",

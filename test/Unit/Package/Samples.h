@@ -123,6 +123,7 @@ inline Manifest sampleManifest() {
   gpu.cubin = "code/gpu.cubin";
   gpu.ptx = "code/gpu.ptx";
   gpu.kernels[0].config = "block_m = 128, stages = 4";
+  gpu.kernels[0].waits = true;
   Command &launch = gpu.entries[0].commands[0];
   launch.block = {128, 2, 1};
   launch.shared = 65536;

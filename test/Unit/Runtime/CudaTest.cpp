@@ -142,6 +142,54 @@ TEST_F(CudaTest, RepeatedSizesRunAsGraphs) {
   EXPECT_EQ(fakeCudaCounters().graphLaunches, 4);
 }
 
+/// The test manifest, whose prefill has two commands, with kernels that wait by
+/// themselves.
+static Manifest waitingManifest() {
+  Manifest manifest = gpuManifest();
+  for (Kernel &kernel : manifest.variants[0].kernels)
+    kernel.waits = true;
+  return manifest;
+}
+
+/// The first command of a call comes after copies; the others overlap, launched
+/// one by one and in a graph.
+TEST_F(CudaTest, KernelsThatWaitOverlap) {
+  open(waitingManifest());
+  SessionHandle s = session(1);
+  for (int i = 1; i <= 2; ++i) {
+    ASSERT_EQ(prefill(s.get(), {1, 2, 3, 4}, {4}, sums), TM_OK)
+        << tm_last_error();
+    EXPECT_EQ(sums, Floats{5});
+    EXPECT_EQ(fakeCudaCounters().overlappingLaunches, i);
+  }
+  EXPECT_EQ(fakeCudaCounters().directLaunches, 2);
+  EXPECT_EQ(fakeCudaCounters().captures, 1);
+}
+
+TEST_F(CudaTest, LaunchesOverlapOnlyWhereAllAgree) {
+  auto expectNone = [&](const Manifest &manifest, uint32_t flags) {
+    open(manifest);
+    SessionHandle s = session(1, flags);
+    for (int i = 0; i < 2; ++i)
+      ASSERT_EQ(prefill(s.get(), {1, 2}, {2}, sums), TM_OK) << tm_last_error();
+    EXPECT_EQ(fakeCudaCounters().overlappingLaunches, 0);
+  };
+  // A kernel that does not wait.
+  Manifest second = waitingManifest();
+  for (Kernel &kernel : second.variants[0].kernels)
+    kernel.waits = kernel.name != "sum_row";
+  expectNone(second, 0);
+  // A measured command is alone.
+  expectNone(waitingManifest(), TM_SESSION_PROFILE);
+  ::setenv("TRANSMAMBA_SERIAL", "1", 1);
+  expectNone(waitingManifest(), 0);
+  ::unsetenv("TRANSMAMBA_SERIAL");
+  // A driver that cannot capture such launches.
+  fakeCudaSetDriverVersion(12020);
+  expectNone(waitingManifest(), 0);
+  fakeCudaSetDriverVersion(12080);
+}
+
 TEST_F(CudaTest, GraphsAreMadeAnewWhenBuffersMove) {
   SessionHandle s = session(1);
   for (int i = 0; i < 2; ++i)

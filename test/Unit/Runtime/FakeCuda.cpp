@@ -44,6 +44,8 @@ struct Launch {
 
 struct Stream {
   bool capturing = false;
+  /// The last that was put on it is a launch.
+  bool endsInLaunch = false;
   std::vector<Launch> captured;
 };
 
@@ -62,6 +64,8 @@ struct State {
   uint64_t allocated = 0;
   int contexts = 0;
   int memoryOrdinal = 0;
+  int driverVersion = 12080;
+  Stream defaultStream;
   std::map<const Function *, unsigned> shared;
   std::map<uint64_t, uint64_t> deviceMemory;
   std::set<void *> objects;
@@ -134,6 +138,9 @@ static bool isAlive(void *object) { return state.objects.count(object) != 0; }
 /// The default stream is always there, and captures nothing.
 static bool isStream(Stream *stream) { return !stream || isAlive(stream); }
 static bool isCapturing(Stream *stream) { return stream && stream->capturing; }
+static bool &endsInLaunch(Stream *stream) {
+  return (stream ? stream : &state.defaultStream)->endsInLaunch;
+}
 
 /// True where the range lies in one allocation.
 static bool isDevice(uint64_t address, uint64_t bytes) {
@@ -174,12 +181,14 @@ void fakeCudaSetDevice(int major, int minor, uint64_t memoryBytes) {
   state.memory = memoryBytes;
 }
 
+void fakeCudaSetDriverVersion(int version) { state.driverVersion = version; }
+
 void fakeCudaSetMemoryOrdinal(int ordinal) { state.memoryOrdinal = ordinal; }
 
 int cuInit(unsigned) { return Success; }
 
 int cuDriverGetVersion(int *version) {
-  *version = 12080;
+  *version = state.driverVersion;
   return Success;
 }
 
@@ -308,6 +317,7 @@ static int copy(void *to, const void *from, size_t bytes, uint64_t device,
     return CaptureUnsupported;
   if (!isDevice(device, bytes))
     return InvalidValue;
+  endsInLaunch(stream) = false;
   std::memcpy(to, from, bytes);
   return Success;
 }
@@ -331,6 +341,7 @@ int cuMemsetD8Async(unsigned long long to, unsigned char value, size_t bytes,
   if (bytes == 0 || !isDevice(to, bytes) || !isStream(stream) ||
       isCapturing(stream))
     return InvalidValue;
+  endsInLaunch(stream) = false;
   std::memset(reinterpret_cast<void *>(to), value, bytes);
   return Success;
 }
@@ -356,6 +367,7 @@ int cuStreamWaitEvent(Stream *stream, int *event, unsigned) {
   NEED_CONTEXT();
   if (!isStream(stream) || !isAlive(event) || isCapturing(stream))
     return InvalidValue;
+  endsInLaunch(stream) = false;
   ++state.counters.waits;
   return Success;
 }
@@ -401,6 +413,7 @@ int cuStreamBeginCapture_v2(Stream *stream, unsigned) {
   if (!isAlive(stream) || stream->capturing)
     return InvalidValue;
   stream->capturing = true;
+  stream->endsInLaunch = false;
   ++state.counters.captures;
   return Success;
 }
@@ -409,6 +422,7 @@ int cuStreamEndCapture(Stream *stream, Graph **graph) {
   if (!isAlive(stream) || !stream->capturing)
     return InvalidValue;
   stream->capturing = false;
+  stream->endsInLaunch = false;
   *graph = create<Graph>();
   (*graph)->launches = std::move(stream->captured);
   stream->captured.clear();
@@ -429,6 +443,7 @@ int cuGraphLaunch(Graph *exec, Stream *stream) {
   NEED_CONTEXT();
   if (!isAlive(exec) || !isStream(stream) || isCapturing(stream))
     return InvalidValue;
+  endsInLaunch(stream) = false;
   ++state.counters.graphLaunches;
   for (const Launch &launch : exec->launches)
     runLaunch(launch);
@@ -518,6 +533,7 @@ int cuLaunchKernel(const Function *function, unsigned gx, unsigned gy,
     std::memcpy(&value, parameters[i], std::min(size, sizeof(value)));
     launch.args.push_back(value);
   }
+  endsInLaunch(stream) = true;
   if (isCapturing(stream)) {
     stream->captured.push_back(std::move(launch));
     return Success;
@@ -525,6 +541,29 @@ int cuLaunchKernel(const Function *function, unsigned gx, unsigned gy,
   ++state.counters.directLaunches;
   runLaunch(launch);
   return Success;
+}
+
+/// CUlaunchConfig, with one attribute at most.
+struct LaunchConfig {
+  unsigned grid[3], block[3], shared;
+  Stream *stream;
+  struct {
+    int id, unused, allowed;
+  } *attributes;
+  unsigned numAttributes;
+};
+
+int cuLaunchKernelEx(const LaunchConfig *config, const Function *function,
+                     void **parameters, void **extra) {
+  if (config->numAttributes != 1 ||
+      config->attributes->id != 6 || // programmatic stream serialization
+      config->attributes->allowed != 1 || !endsInLaunch(config->stream))
+    return InvalidValue;
+  ++state.counters.overlappingLaunches;
+  return cuLaunchKernel(function, config->grid[0], config->grid[1],
+                        config->grid[2], config->block[0], config->block[1],
+                        config->block[2], config->shared, config->stream,
+                        parameters, extra);
 }
 
 int cuEventCreate(int **event, unsigned) {
@@ -540,9 +579,10 @@ int cuEventDestroy_v2(int *event) {
 
 int cuEventRecord(int *event, Stream *stream) {
   NEED_CONTEXT();
-  return isAlive(event) && isStream(stream) && !isCapturing(stream)
-             ? Success
-             : InvalidValue;
+  if (!isAlive(event) || !isStream(stream) || isCapturing(stream))
+    return InvalidValue;
+  endsInLaunch(stream) = false;
+  return Success;
 }
 
 int cuEventSynchronize(int *event) {

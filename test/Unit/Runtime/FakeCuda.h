@@ -8,7 +8,8 @@
 // memory on the heap and the kernels of Kernels.c. It is stricter than the real
 // one: memory, streams and graphs must be used under their context, during a
 // capture nothing but launches is allowed, shared memory beyond 48 KB must be
-// asked for, and everything must be given back.
+// asked for, a launch overlaps nothing but another launch, and everything must
+// be given back.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +25,9 @@ struct FakeCudaCounters {
   /// Objects alive: allocations, streams, events, graphs, modules, contexts.
   int liveObjects;
   int directLaunches;
+  /// Of all launches, captured ones too: those that may begin before what was
+  /// launched before them has ended.
+  int overlappingLaunches;
   int graphLaunches;
   int captures;
   /// Streams that were made to wait for an event.
@@ -45,6 +49,8 @@ void fakeCudaResetCounters(void);
 void fakeCudaFailNext(const char *name, int code, int skip = 0);
 /// Compute capability of the GPU, and bytes of memory that it has.
 void fakeCudaSetDevice(int major, int minor, uint64_t memoryBytes);
+/// What cuDriverGetVersion says, 12080 at first.
+void fakeCudaSetDriverVersion(int version);
 /// The GPU in whose memory all allocations seem to lie.
 void fakeCudaSetMemoryOrdinal(int ordinal);
 }
