@@ -135,9 +135,9 @@ static Type getParameterType(KernelOp kernel, const Parameter &parameter) {
   case Parameter::Scalar:
     break;
   }
-  // Little-endian: the low half of the i64 that is handed over.
+  // A launch hands over 64 bits, of which a thread keeps 32.
   Type type = kernel.getArgumentTypes()[parameter.argument];
-  return type.isIndex() ? Type(IntegerType::get(context, 32)) : type;
+  return type.isIndex() ? Type(IntegerType::get(context, 64)) : type;
 }
 
 LLVM::LLVMFuncOp

@@ -63,6 +63,15 @@ static void addTileConversions(TypeConverter &converter) {
   converter.addConversion([](SharedType type) -> Type {
     return IntegerType::get(type.getContext(), 32);
   });
+  // An index that a launch hands over.
+  converter.addTargetMaterialization([](OpBuilder &builder, IntegerType type,
+                                        ValueRange inputs,
+                                        Location loc) -> Value {
+    if (type.getWidth() != 32 || inputs.size() != 1 ||
+        !inputs.front().getType().isInteger(64))
+      return Value();
+    return arith::TruncIOp::create(builder, loc, type, inputs.front());
+  });
   auto append = [](MLIRContext *context, int64_t count, bool pairs,
                    SmallVectorImpl<Type> &types) {
     Type type = pairs ? Type(IntegerType::get(context, 32))

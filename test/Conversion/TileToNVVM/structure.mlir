@@ -7,10 +7,10 @@
 
 // A tensor is its address and its dynamic sizes; a copy needs a map, on sm_90a alone.
 // SM90-LABEL: llvm.func @roles(
-// SM90-SAME: %[[IN:.*]]: !llvm.ptr<1>, %[[ROWS:.*]]: i64, %{{.*}}: !llvm.ptr<1>, %{{.*}}: i64, %[[COUNT:.*]]: i32, %[[SCALE:.*]]: f32,
+// SM90-SAME: %[[IN:.*]]: !llvm.ptr<1>, %[[ROWS:.*]]: i64, %{{.*}}: !llvm.ptr<1>, %{{.*}}: i64, %[[ITEMS:.*]]: i64, %[[SCALE:.*]]: f32,
 // SM90-SAME: %{{.*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<16 x i64>, nvvm.grid_constant})
 // SM80-LABEL: llvm.func @roles(
-// SM80-SAME: %[[IN:.*]]: !llvm.ptr<1>, %[[ROWS:.*]]: i64, %{{.*}}: !llvm.ptr<1>, %{{.*}}: i64, %[[COUNT:.*]]: i32, %[[SCALE:.*]]: f32) attributes
+// SM80-SAME: %[[IN:.*]]: !llvm.ptr<1>, %[[ROWS:.*]]: i64, %{{.*}}: !llvm.ptr<1>, %{{.*}}: i64, %[[ITEMS:.*]]: i64, %[[SCALE:.*]]: f32) attributes
 // CHECK-SAME: nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 384, 1, 1>
 // CHECK-SAME: tile.parameters = [{argument = 0 : i64, kind = "pointer"}, {argument = 0 : i64, dim = 0 : i64, kind = "size"},
 // CHECK-SAME: {argument = 1 : i64, kind = "pointer"}, {argument = 1 : i64, dim = 0 : i64, kind = "size"},
@@ -19,6 +19,8 @@
 // SM80-SAME: ],
 // CHECK-SAME: transmamba.dynamic_shared_memory = 16416 : i64
 //
+// A launch hands over 64 bits of an index.
+// CHECK: %[[COUNT:.*]] = arith.trunci %[[ITEMS]] : i64 to i32
 // SM90: nvvm.fence.mbarrier.init
 // SM80-NOT: nvvm.fence.mbarrier.init
 // CHECK: nvvm.barrier0
