@@ -57,6 +57,9 @@ static std::optional<Step> step(OpResult result, int64_t dim) {
     return stepThrough(slice, dim);
   if (auto dps = dyn_cast<DestinationStyleOpInterface>(op))
     return Step{dps.getTiedOpOperand(result)->get(), dim, {}};
+  if (OpTrait::hasElementwiseMappableTraits(op) &&
+      isa<RankedTensorType>(op->getOperand(0).getType()))
+    return Step{op->getOperand(0), dim, {}};
   // In the dialect, a dynamic dimension of the first result is the same of the
   // first operand; only last_token leaves one out.
   if (isa_and_present<TransMambaDialect>(op->getDialect()) &&

@@ -21,5 +21,6 @@ void transmamba::populateFusePipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createFuseSwitch());
+  pm.addNestedPass<func::FuncOp>(createLastTokenOnly());
   pm.addPass(createCanonicalizerPass());
 }

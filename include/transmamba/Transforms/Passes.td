@@ -124,4 +124,42 @@ def FuseSwitch : Pass<"transmamba-fuse-switch", "::mlir::func::FuncOp"> {
                            "::transmamba::TransMambaDialect"];
 }
 
+def LastTokenOnly : Pass<"transmamba-last-token-only", "::mlir::func::FuncOp"> {
+  let summary = "Compute for the last token what only the last token is asked of";
+  let description = [{
+    A prefill wants the logits of the last token of every row. What stands before
+    `transmamba.last_token`, works on each token for itself (norms, projections,
+    pointwise operations) and is asked for by nothing else, is done for that token
+    alone: the token is selected earlier. Selections stop where something else
+    reads all tokens, such as the mixer of the last layer, whose state is kept.
+
+    ```mlir
+    func.func @f(%x: tensor<?x?x8xf32>, %w: tensor<8xf32>, %len: tensor<?xi32>) -> tensor<?x8xf32> {
+      %y = transmamba.rms_norm %x, %w eps 1.0e-05 : tensor<?x?x8xf32>, tensor<8xf32>
+      %last = transmamba.last_token %y lengths(%len : tensor<?xi32>) : tensor<?x?x8xf32> -> tensor<?x8xf32>
+      return %last : tensor<?x8xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @f(%arg0: tensor<?x?x8xf32>, %arg1: tensor<8xf32>, %arg2: tensor<?xi32>) -> tensor<?x8xf32> {
+      %c0 = arith.constant 0 : index
+      %dim = tensor.dim %arg2, %c0 : tensor<?xi32>
+      %0 = transmamba.last_token %arg0 lengths(%arg2 : tensor<?xi32>) : tensor<?x?x8xf32> -> tensor<?x8xf32>
+      %expanded = tensor.expand_shape %0 [[0, 1], [2]] output_shape [%dim, 1, 8] : tensor<?x8xf32> into tensor<?x1x8xf32>
+      %1 = transmamba.rms_norm %expanded, %arg1 eps 1.000000e-05 : tensor<?x1x8xf32>, tensor<8xf32>
+      %collapsed = tensor.collapse_shape %1 [[0, 1], [2]] : tensor<?x1x8xf32> into tensor<?x8xf32>
+      return %collapsed : tensor<?x8xf32>
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numMoved", "earlier selections",
+              "Selections of a last token that have moved towards the inputs">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // TRANSMAMBA_TRANSFORMS_PASSES
