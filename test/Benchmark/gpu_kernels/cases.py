@@ -79,6 +79,35 @@ def scan_cases() -> list[Case]:
     return cases
 
 
+def mixer_cases() -> list[Case]:
+    """The shape of the paper, with every TransPoint of its schedule V9."""
+    heads, size, tokens = 16, 96, 8192
+    cases = []
+    for point in (0, 128, 256, 512, 1024, 2048, 4096, 8192):
+        name = f"mixer-p{point}"
+
+        def work(b: int, t: int, p: int = point, h: int = heads, d: int = size) -> tuple[float, float]:
+            attended = min(p, t)
+            flop = 2 * b * h * attended * (attended + 1) * d
+            if t > p:
+                flop += b * h * (2 * attended + 4 * (t - attended)) * d * d
+            return flop, b * t * h * (4 * 2 * d + 4 * (p < tokens))
+
+        ragged = [(1, 1), (2, point - 1), (1, point), (2, point + 1), (1, point + 200), (3, point + 129)]
+        cases.append(
+            Case(
+                name,
+                "mixer",
+                models.mixer(name, heads, size, point, 16, tokens),
+                {"heads": heads, "state": size, "size": size, "point": point, "tokens": tokens},
+                [(b, tokens) for b in (1, 4, 16)],
+                [(b, t) for b, t in ragged if 0 < t <= min(tokens, 2300)],
+                work,
+            )
+        )
+    return cases
+
+
 def gemm_cases() -> list[Case]:
     cases = []
 
@@ -160,7 +189,7 @@ def row_cases() -> list[Case]:
 
 
 def all_cases() -> list[Case]:
-    return [*attention_cases(), *scan_cases(), *gemm_cases(), *gemm_step_cases(), *row_cases()]
+    return [*attention_cases(), *scan_cases(), *mixer_cases(), *gemm_cases(), *gemm_step_cases(), *row_cases()]
 
 
 def select(words: list[str]) -> list[Case]:

@@ -103,6 +103,23 @@ def scan(name: str, heads: int, state: int, size: int, max_batch: int, max_seque
     return m.text(m.join("%y", heads, size), None, None, heads * size, "bf16")
 
 
+def mixer(name: str, heads: int, size: int, point: int, max_batch: int, max_sequence: int) -> str:
+    """The hybrid mixer: attention of the tokens before the TransPoint, a scan of the others from the state that those leave."""
+    if point == 0:
+        return scan(name, heads, size, size, max_batch, max_sequence)
+    if point >= max_sequence:
+        return attention(name, heads, size, max_batch, max_sequence)
+    m = Model(name, max_batch, max_sequence)
+    q, k, v = (m.heads(m.argument(x, None, None, heads * size, "bf16"), heads, size) for x in "qkv")
+    dt, a = m.argument("dt", None, None, heads, "f32"), m.argument("A", heads, "f32")
+    type_ = tensor(None, None, heads, size, "bf16")
+    m.lines.append(
+        f"%y, %h = transmamba.switch {q}, {k}, {v}, {dt}, {a} transpoint {point} : {type_}, {type_}, {type_}, "
+        f"{tensor(None, None, heads, 'f32')}, {tensor(heads, 'f32')} -> {type_}, !transmamba.ssm_state<layer = 0, {heads}x{size}x{size}xf32>"
+    )
+    return m.text(m.join("%y", heads, size), None, None, heads * size, "bf16")
+
+
 def gemm(name: str, n: int, k: int, max_batch: int, max_sequence: int, epilogue: str = "") -> str:
     """`epilogue`: nothing, "bias", "silu", "residual" (added) or "gated" (silu of one product times another)."""
     m = Model(name, max_batch, max_sequence)

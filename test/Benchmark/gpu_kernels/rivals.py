@@ -24,9 +24,11 @@ def make_inputs(kind: str, shape: dict[str, int], b: int, t: int, seed: int = 0,
     def normal(*dims: int, scale: float = 1.0, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
         return (torch.randn(*dims, device=device, dtype=torch.float32) * scale).to(dtype)
 
+    if kind == "mixer" and shape["point"] >= shape["tokens"]:
+        kind = "attention"  # all that the layer is
     if kind == "attention":
         return {x: normal(b, t, shape["heads"] * shape["size"]) for x in "qkv"}
-    if kind == "scan":
+    if kind in ("scan", "mixer"):
         h, n, d = shape["heads"], shape["state"], shape["size"]
         # Steps of 0.001 to 0.1 and decays of 1 to 16, as Mamba-2 begins with.
         uniform = torch.rand(b, t, h, device=device)
@@ -113,6 +115,18 @@ def chunked(i: Inputs, shape: dict[str, int], chunk: int = 64) -> torch.Tensor:
     return y.flatten(2, 3)[:, :, :t].transpose(1, 2).flatten(2)
 
 
+def mix(i: Inputs, shape: dict[str, int]) -> torch.Tensor:
+    """Attention before the TransPoint, and the scan of all tokens from it on."""
+    point = min(shape["point"], i["q"].shape[1])
+    parts = []
+    if point > 0:
+        parts.append(attend({x: i[x][:, :point].contiguous() for x in "qkv"}, shape))
+    if point < i["q"].shape[1]:
+        scan = recurrence if i["q"].dtype == torch.float64 else chunked
+        parts.append(scan(i, shape)[:, point:])
+    return torch.cat(parts, 1)
+
+
 def project(i: Inputs, kind: str) -> torch.Tensor:
     y = i["x"] @ i["w"]
     if kind == "gemm-bias":
@@ -142,6 +156,8 @@ def compute(kind: str, i: Inputs, shape: dict[str, int]) -> torch.Tensor:
         return attend(i, shape)
     if kind == "scan":
         return recurrence(i, shape) if i["q"].dtype == torch.float64 else chunked(i, shape)
+    if kind == "mixer":
+        return mix(i, shape)
     if kind.startswith("gemm"):
         return project(i, kind)
     if kind == "rms_norm":
@@ -211,6 +227,52 @@ def fla(i: Inputs, shape: dict[str, int]) -> Callable:
     return call
 
 
+def mixer(scan: str) -> Callable:
+    """cuDNN's attention before the TransPoint; the state that these tokens leave by the same scan, which then goes on from it."""
+
+    def make(i: Inputs, shape: dict[str, int]) -> Callable:
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+
+        point, tokens = shape["point"], i["q"].shape[1]
+        q, k, v = (i[x].view(*i[x].shape[:2], shape["heads"], -1) for x in "qkv")
+        attended = [x[:, :point].transpose(1, 2) for x in (q, k, v)]
+        output = torch.empty_like(v)
+        if point >= tokens:
+            run = None
+        elif scan == "fla":
+            module = importlib.import_module("fla.ops.simple_gla")
+            values, g = (v * i["dt"][..., None]).to(v.dtype), i["dt"] * i["A"]
+
+            def run(first: int, last: int, state: torch.Tensor | None):
+                part = slice(first, last)
+                return module.chunk_simple_gla(
+                    q[:, part], k[:, part], values[:, part], g=g[:, part], scale=1.0, initial_state=state, output_final_state=True
+                )
+        else:
+            module = import_mamba()
+
+            def run(first: int, last: int, state: torch.Tensor | None):
+                part = slice(first, last)
+                return module.mamba_chunk_scan_combined(
+                    v[:, part], i["dt"][:, part], i["A"], k[:, part], q[:, part], 128, initial_states=state, return_final_states=True
+                )
+
+        def call() -> None:
+            with torch.no_grad():
+                state = None
+                if point > 0:
+                    with sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
+                        output[:, :point] = F.scaled_dot_product_attention(*attended, is_causal=True).transpose(1, 2)
+                if 0 < point < tokens:
+                    state = run(0, point, None)[1]
+                if point < tokens:
+                    output[:, point:] = run(point, tokens, state)[0]
+
+        return call
+
+    return make
+
+
 def pytorch(kind: str) -> Callable:
     """The operation as PyTorch has it, kernel after kernel."""
 
@@ -229,6 +291,8 @@ def rivals_of(kind: str) -> dict[str, Callable]:
         return {"cuDNN": sdpa("CUDNN_ATTENTION"), "FlashAttention-2": sdpa("FLASH_ATTENTION")}
     if kind == "scan":
         return {"mamba_ssm-128": mamba(128), "mamba_ssm-256": mamba(256), "fla": fla}
+    if kind == "mixer":
+        return {"cuDNN + mamba_ssm": mixer("mamba_ssm"), "cuDNN + fla": mixer("fla")}
     if kind.startswith("gemm"):
         return {"cuBLAS" if kind in ("gemm", "gemm-step") else "cuBLAS + PyTorch": pytorch(kind)}
     return {"PyTorch": pytorch(kind)}
