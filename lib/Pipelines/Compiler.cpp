@@ -69,7 +69,8 @@ private:
   LogicalResult describeStates(func::FuncOp entry);
   LogicalResult addParameters(ModuleOp module);
   /// Runs phase linalg: the module after it, or nothing if it is the last.
-  FailureOr<ModuleOp> lower(OwningOpRef<ModuleOp> module, StringRef target);
+  FailureOr<ModuleOp> lower(OwningOpRef<ModuleOp> module, StringRef target,
+                            bool cutsCaches);
   /// Runs the phases up to linalg for a target, as `lower`.
   FailureOr<ModuleOp> lowerFor(const CompileTarget &target, ModuleOp fused);
   FailureOr<bool> compileTarget(ModuleOp linalgModule,
@@ -505,8 +506,10 @@ LogicalResult Compilation::addParameters(ModuleOp module) {
 }
 
 FailureOr<ModuleOp> Compilation::lower(OwningOpRef<ModuleOp> module,
-                                       StringRef target) {
-  if (failed(runPasses(*module, populateLinalgPhase)))
+                                       StringRef target, bool cutsCaches) {
+  if (failed(runPasses(*module, [&](OpPassManager &pm) {
+        populateLinalgPhase(pm, cutsCaches);
+      })))
     return failure();
   FailureOr<bool> last = finish(Phase::Linalg, target, *module);
   if (failed(last) || failed(addParameters(*module)))
@@ -533,11 +536,13 @@ FailureOr<ModuleOp> Compilation::lowerFor(const CompileTarget &target,
     if (*last)
       return ModuleOp();
     if (!tiled->getOps<tile::KernelOp>().empty())
-      return lower(std::move(tiled), target.getName());
+      return lower(std::move(tiled), target.getName(), /*cutsCaches=*/true);
   }
+  if (target.kind == CompileTarget::Kind::Nvidia)
+    return lower(fused.clone(), target.getName(), /*cutsCaches=*/true);
   if (shared)
     return shared;
-  FailureOr<ModuleOp> module = lower(fused.clone(), "");
+  FailureOr<ModuleOp> module = lower(fused.clone(), "", /*cutsCaches=*/false);
   if (succeeded(module))
     shared = *module;
   return module;

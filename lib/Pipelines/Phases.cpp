@@ -156,8 +156,11 @@ void transmamba::populateMergePhase(OpPassManager &pm) {
   populateCleanUp(pm);
 }
 
-void transmamba::populateLinalgPhase(OpPassManager &pm) {
-  populateLinalgPipeline(pm);
+void transmamba::populateLinalgPhase(OpPassManager &pm, bool cutsCaches) {
+  ConvertTransMambaToLinalgOptions options;
+  if (cutsCaches)
+    options.keySegment = 64;
+  populateLinalgPipeline(pm, options);
 }
 
 void transmamba::populateDispatch(OpPassManager &pm,
@@ -261,7 +264,7 @@ static void toGpu(OpPassManager &pm, const ToGpuOptions &options) {
     populateTilePhase(pm, target);
   if (target.mergesLaunches())
     populateMergePhase(pm);
-  populateLinalgPhase(pm);
+  populateLinalgPhase(pm, /*cutsCaches=*/true);
   populateDispatch(pm, target);
   populateGpuKernels(pm);
 }

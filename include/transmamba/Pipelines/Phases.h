@@ -108,8 +108,10 @@ void populateFusePhase(mlir::OpPassManager &pm);
 void populateTilePhase(mlir::OpPassManager &pm, const CompileTarget &target);
 /// Tile kernels that belong together to one persistent kernel.
 void populateMergePhase(mlir::OpPassManager &pm);
-/// Everything else to linalg and workgroup loops on tensors.
-void populateLinalgPhase(mlir::OpPassManager &pm);
+/// Everything else to linalg and workgroup loops on tensors. Attention of one
+/// query to a cache is cut into segments of the cache where that is asked for:
+/// a GPU has more workgroups to fill than there are heads.
+void populateLinalgPhase(mlir::OpPassManager &pm, bool cutsCaches = false);
 /// The first half of the phases cpu and gpu: kernels and dispatches, still with
 /// linalg in the kernels, with tiles that suit the target.
 void populateDispatch(mlir::OpPassManager &pm, const CompileTarget &target);

@@ -26,7 +26,8 @@ struct LowerAttention final : TransMambaPattern<AttentionOp> {
     ArrayRef<int64_t> q = shapeOf(kernel.q), k = shapeOf(kernel.k);
     AttentionShape shape = chooseAttentionShape(
         lowering.sizes, elementOf(kernel.q), q[3], shapeOf(kernel.v)[3], q[1],
-        k[1], op.getScale(), op.getCausal(), op.getWindow());
+        k[1], op.getScale(), op.getCausal(), op.getWindow(),
+        /*cache=*/Value());
     SmallVector<Index> sizes = tile.dims(kernel.q);
     sizes[2] = tile.constant(shapeOf(op.getResult())[2]);
     sizes[3] = tile.constant(shape.valueDim);
@@ -49,9 +50,10 @@ struct LowerCachedAttention final : TransMambaPattern<CachedAttentionOp> {
     kernel.cache = adaptor.getCache();
     kernel.positions = adaptor.getPositions();
     ArrayRef<int64_t> q = shapeOf(kernel.q);
-    AttentionShape shape = chooseAttentionShape(
-        lowering.sizes, elementOf(kernel.q), q[3], q[3], q[1],
-        ShapedType::kDynamic, op.getScale(), /*causal=*/true, op.getWindow());
+    AttentionShape shape =
+        chooseAttentionShape(lowering.sizes, elementOf(kernel.q), q[3], q[3],
+                             q[1], ShapedType::kDynamic, op.getScale(),
+                             /*causal=*/true, op.getWindow(), kernel.cache);
     rewriter.replaceOp(
         op, emitAttention(tile, shape, kernel,
                           tile.empty(tile.dims(kernel.q), shape.type)));

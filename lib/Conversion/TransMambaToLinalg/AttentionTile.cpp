@@ -24,7 +24,7 @@ static int64_t scratchBytes(const AttentionShape &shape) {
 AttentionShape transmamba::chooseAttentionShape(
     const TileSizes &sizes, Type type, int64_t keyDim, int64_t valueDim,
     int64_t queries, int64_t keys, std::optional<APFloat> scale, bool causal,
-    std::optional<int64_t> window) {
+    std::optional<int64_t> window, Value cache) {
   AttentionShape shape{keyDim,
                        valueDim,
                        sizes.queryBlock,
@@ -33,7 +33,11 @@ AttentionShape transmamba::chooseAttentionShape(
                        scale ? scale->convertToDouble()
                              : 1.0 / std::sqrt(static_cast<double>(keyDim)),
                        causal,
-                       window};
+                       window,
+                       std::nullopt};
+  if (cache && queries == 1 && sizes.keySegment > 0 &&
+      shapeOf(cache)[3] > sizes.keySegment)
+    shape.keySegment = sizes.keySegment;
   if (!ShapedType::isDynamic(queries))
     shape.queryBlock = std::clamp<int64_t>(queries, 1, shape.queryBlock);
   if (!ShapedType::isDynamic(keys))
@@ -102,38 +106,55 @@ static Value padValues(TileBuilder &tile, Value part, int64_t rows, Value first,
   return tile.insertRows(kept, dest, tile.constant(0));
 }
 
+namespace {
 /// Keys and values [count, dim] from position `first` on.
 using KeyReader =
     function_ref<std::pair<Value, Value>(Index first, Index count)>;
 
-/// Attention of the first `count` rows of the tile of queries `q`, the first
-/// of which stands at `position`, over the keys at [0, keys). Writes `dest`
-/// [rows, valueDim], whose rows from `count` on become zero. Keys that not all
-/// queries see `mayBeUnwritten`.
-static Value emitQueryTile(TileBuilder &tile, const AttentionShape &shape,
-                           Value q, Index position, Index count, Index keys,
-                           KeyReader readKeys, bool mayBeUnwritten,
-                           Value dest) {
+/// The queries of a workgroup: the first stands at `position`, `count` of the
+/// tile are there, and they see keys in [begin, end) only.
+struct QueryTile {
+  Value q;
+  Index position, count, begin, end;
+};
+
+/// What keys give: the sum of their values and that of their weights, both
+/// relative to the largest score.
+struct Softmax {
+  Value acc, sum, maximum;
+};
+} // namespace
+
+/// No query of the tile sees a key from the end on, or one before the begin.
+static std::pair<Index, Index> findSeenKeys(TileBuilder &tile,
+                                            const AttentionShape &shape,
+                                            Index position, Index count,
+                                            Index keys) {
+  Index end = keys, begin = tile.constant(0);
+  if (!shape.causal)
+    return {begin, end};
+  end = tile.min(tile.add(position, count), keys);
+  // Without queries there is nothing to do.
+  if (!getConstantIntValue(count))
+    end = tile.select(tile.less(begin, count), tile.value(end),
+                      tile.value(begin));
+  if (shape.window) {
+    Index first =
+        tile.max(tile.sub(position, tile.constant(*shape.window - 1)), begin);
+    begin = tile.mul(tile.floorDiv(first, shape.keyBlock), shape.keyBlock);
+  }
+  return {begin, end};
+}
+
+/// Walks the keys of a tile of queries. Keys that not all queries see
+/// `mayBeUnwritten`.
+static Softmax emitKeys(TileBuilder &tile, const AttentionShape &shape,
+                        const QueryTile &queries, KeyReader readKeys,
+                        bool mayBeUnwritten) {
   OpBuilder &builder = tile.getBuilder();
   Location loc = tile.getLoc();
   Type f32 = builder.getF32Type();
   int64_t rows = shape.queryBlock, columns = shape.keyBlock;
-
-  // No query of the tile sees a key from `end` on, or one before `begin`.
-  Index end = keys, begin = tile.constant(0);
-  if (shape.causal) {
-    end = tile.min(tile.add(position, count), keys);
-    // Without queries there is nothing to do.
-    if (!getConstantIntValue(count))
-      end = tile.select(tile.less(begin, count), tile.value(end),
-                        tile.value(begin));
-    if (shape.window) {
-      Index first =
-          tile.max(tile.sub(position, tile.constant(*shape.window - 1)), begin);
-      begin = tile.mul(tile.floorDiv(first, columns), columns);
-    }
-  }
-
   Value acc = tile.zeros({rows, shape.valueDim}, f32);
   Value sum = tile.zeros({rows}, f32);
   // Finite, so that exp(m - m') and exp(-inf - m') are never exp(inf - inf),
@@ -142,13 +163,15 @@ static Value emitQueryTile(TileBuilder &tile, const AttentionShape &shape,
   Value maximum = tile.fill(tile.scratch(rows, f32), lowest);
   AffineMap byRow = tile.map(2, {0});
   AffineMap identity = builder.getMultiDimIdentityMap(2);
-  Value positionValue = tile.value(position), endValue = tile.value(end);
+  Value positionValue = tile.value(queries.position),
+        endValue = tile.value(queries.end);
 
   ValueRange state = tile.loop(
-      begin, end, columns, {acc, sum, maximum},
+      queries.begin, queries.end, columns, {acc, sum, maximum},
       [&](Value first, ValueRange args) -> SmallVector<Value> {
         Value acc = args[0], sum = args[1], maximum = args[2];
-        Index valid = tile.min(tile.sub(end, first), tile.constant(columns));
+        Index valid =
+            tile.min(tile.sub(queries.end, first), tile.constant(columns));
         auto [k, v] = readKeys(first, valid);
         Value scores = tile.zeros({rows, columns}, f32);
         if (rows == 1) {
@@ -160,7 +183,7 @@ static Value emitQueryTile(TileBuilder &tile, const AttentionShape &shape,
           v = mayBeUnwritten ? padValues(tile, v, columns, first, positionValue)
                              : tile.padRows(v, columns);
         }
-        scores = tile.contract(q, {0, 2}, k, {1, 2}, scores);
+        scores = tile.contract(queries.q, {0, 2}, k, {1, 2}, scores);
         auto mask = [&](Value score) {
           return maskScore(tile, shape, score, first, positionValue, endValue);
         };
@@ -193,11 +216,20 @@ static Value emitQueryTile(TileBuilder &tile, const AttentionShape &shape,
         acc = tile.contract(p, {0, 2}, v, {2, 1}, acc);
         return {acc, sum, maximum};
       });
+  return {state[0], state[1], state[2]};
+}
 
+/// Writes `dest` [rows, valueDim], of which `count` rows are those of queries.
+static Value finishRows(TileBuilder &tile, const Softmax &softmax, Index count,
+                        Value dest) {
+  OpBuilder &builder = tile.getBuilder();
+  Location loc = tile.getLoc();
+  AffineMap byRow = tile.map(2, {0});
+  AffineMap identity = builder.getMultiDimIdentityMap(2);
   // Rows without a query, or whose query saw no key, give zeros.
   Index writtenRows = tile.dim(dest, 0);
-  Value written = tile.rows(state[0], tile.constant(0), writtenRows);
-  Value total = tile.slice(state[1], tile.constant(0), writtenRows);
+  Value written = tile.rows(softmax.acc, tile.constant(0), writtenRows);
+  Value total = tile.slice(softmax.sum, tile.constant(0), writtenRows);
   Value countValue = tile.value(count);
   return tile.pointwise(
       {written, total}, {identity, byRow}, dest, [&](ValueRange args) {
@@ -237,97 +269,256 @@ static Work countWork(TileBuilder &tile, const AttentionShape &shape,
                elements)};
 }
 
-Value transmamba::emitAttention(TileBuilder &tile, const AttentionShape &shape,
-                                const AttentionKernel &kernel, Value init) {
-  Index zero = tile.constant(0), one = tile.constant(1);
-  Index block = tile.constant(shape.queryBlock);
-  Index batch = tile.dim(kernel.q, 0), tokens = tile.dim(kernel.q, 1);
-  int64_t heads = shapeOf(init)[2];
+namespace {
+class AttentionEmitter {
+public:
+  AttentionEmitter(TileBuilder &tile, const AttentionShape &shape,
+                   const AttentionKernel &kernel, int64_t heads);
 
-  // A position that no query reaches: the end of the cache, or of the tables.
+  Value emit(Value init);
+  /// With the keys of each query in segments.
+  Value emitSplit(Value init);
+
+private:
+  /// The queries of a point of the grid, and where their result goes.
+  struct Place {
+    Index row, head, first;
+    QueryTile queries;
+    /// Rows of the result that are written.
+    Index written;
+  };
+  Place findPlace(Index row, Index head, Index block);
+  void readQueries(Place &place);
+  Softmax walkKeys(const Place &place);
+  /// Rows of a head of [B, T, H, D].
+  Value headRows(Value tensor, const Place &place, Index from, Index size);
+  Value stateRows(int64_t half, const Place &place, Index from, Index size);
+  TileStore store(const Place &place, const Softmax &softmax, Value output);
+  /// Of `count` segments from the `first` on: sums, weights and maxima.
+  Softmax combine(ValueRange parts, const Place &place, Index first,
+                  Index count);
+
+  Index constant(int64_t value) { return tile.constant(value); }
+
+  TileBuilder &tile;
+  const AttentionShape &shape;
+  const AttentionKernel &kernel;
+  int64_t heads;
+  Index batch, tokens;
+  /// A position that no query reaches: the end of the cache, or of the tables.
   std::optional<int64_t> bound;
+};
+} // namespace
+
+AttentionEmitter::AttentionEmitter(TileBuilder &tile,
+                                   const AttentionShape &shape,
+                                   const AttentionKernel &kernel, int64_t heads)
+    : tile(tile), shape(shape), kernel(kernel), heads(heads),
+      batch(tile.dim(kernel.q, 0)), tokens(tile.dim(kernel.q, 1)) {
   if (kernel.cache)
     bound = shapeOf(kernel.cache)[3];
   if (kernel.rotation)
     bound = std::min(bound.value_or(kernel.rotation->positions),
                      kernel.rotation->positions);
+}
 
-  auto body = [&](ValueRange point, ValueRange outputs) {
-    Index row = point[0], head = point[1];
-    Index first = tile.blockStart(point[2], shape.queryBlock, tokens);
-    Index start = kernel.positions
-                      ? tile.max(tile.perRow(kernel.positions, row), zero)
-                      : zero;
-    Index position = tile.add(start, first);
-    // The tokens of this reading; those of them that are valid; and of those
-    // the ones of this block.
-    Index limit = tokens;
-    if (kernel.point)
-      limit = tile.clamp(tile.sub(tile.constant(*kernel.point), start), tokens);
-    Index written = tile.sub(limit, first);
-    // A row may have fewer tokens of this reading than the grid.
-    if (kernel.point && kernel.positions)
-      written = tile.max(written, zero);
-    written = tile.min(written, block);
-    Index valid = kernel.lengths
-                      ? tile.clamp(tile.perRow(kernel.lengths, row), limit)
-                      : limit;
-    Index count = written;
-    if (shape.causal && kernel.lengths)
-      count = tile.clamp(tile.sub(valid, first), block);
-    if (bound)
-      count = tile.clamp(tile.sub(tile.constant(*bound), position), count);
+Value AttentionEmitter::headRows(Value tensor, const Place &place, Index from,
+                                 Index size) {
+  int64_t group = heads / shapeOf(tensor)[2];
+  Index zero = constant(0), one = constant(1);
+  return tile.slice(tensor,
+                    {place.row, from, tile.floorDiv(place.head, group), zero},
+                    {one, size, one, constant(shapeOf(tensor)[3])}, {1, 3});
+}
 
-    auto headRows = [&](Value tensor, Index from, Index size) {
-      int64_t group = heads / shapeOf(tensor)[2];
-      return tile.slice(tensor, {row, from, tile.floorDiv(head, group), zero},
-                        {one, size, one, tile.constant(shapeOf(tensor)[3])},
-                        {1, 3});
-    };
-    Value q = headRows(kernel.q, first, count);
-    if (kernel.rotation)
-      q = rotateRows(
-          tile, *kernel.rotation, q,
-          tile.zeros({shape.queryBlock, shape.keyDim}, shape.type),
-          tile.min(position, tile.constant(kernel.rotation->positions)), count);
-    else
-      q = tile.padRows(q, shape.queryBlock);
+Value AttentionEmitter::stateRows(int64_t half, const Place &place, Index from,
+                                  Index size) {
+  int64_t group = heads / shapeOf(kernel.cache)[2];
+  Index one = constant(1);
+  return tile.slice(kernel.cache,
+                    {place.row, constant(half),
+                     tile.floorDiv(place.head, group), from, constant(0)},
+                    {one, one, one, size, constant(shape.keyDim)}, {3, 4});
+}
 
-    auto readKeys = [&](Index from, Index size) {
-      if (!kernel.cache)
-        return std::make_pair(headRows(kernel.k, from, size),
-                              headRows(kernel.v, from, size));
-      int64_t group = heads / shapeOf(kernel.cache)[2];
-      auto half = [&](int64_t which) {
-        return tile.slice(
-            kernel.cache,
-            {row, tile.constant(which), tile.floorDiv(head, group), from, zero},
-            {one, one, one, size, tile.constant(shape.keyDim)}, {3, 4});
-      };
-      Value k = half(0), v = half(1);
-      return std::make_pair(k, v);
-    };
-    Index keys = kernel.cache     ? tile.constant(shapeOf(kernel.cache)[3])
-                 : shape.causal   ? valid
-                 : kernel.lengths ? tile.clamp(tile.perRow(kernel.lengths, row),
-                                               tile.dim(kernel.k, 1))
-                                  : tile.dim(kernel.k, 1);
-    SmallVector<Index> offsets = {row, first, head, zero};
-    SmallVector<Index> sizes = {one, written, one,
-                                tile.constant(shape.valueDim)};
-    // A cache without lengths may end before the last query.
-    bool mayBeUnwritten = kernel.cache && !kernel.lengths;
-    Value y = emitQueryTile(tile, shape, q, position, count, keys, readKeys,
-                            mayBeUnwritten,
-                            tile.slice(outputs[0], offsets, sizes, {1, 3}));
-    return SmallVector<TileStore>{{y, outputs[0], offsets, sizes}};
+AttentionEmitter::Place AttentionEmitter::findPlace(Index row, Index head,
+                                                    Index block) {
+  Index zero = constant(0), rows = constant(shape.queryBlock);
+  Place place{
+      row, head, tile.blockStart(block, shape.queryBlock, tokens), {}, {}};
+  Index start = kernel.positions
+                    ? tile.max(tile.perRow(kernel.positions, row), zero)
+                    : zero;
+  Index position = tile.add(start, place.first);
+  // The tokens of this reading; those of them that are valid; and of those the
+  // ones of this block.
+  Index limit = tokens;
+  if (kernel.point)
+    limit = tile.clamp(tile.sub(constant(*kernel.point), start), tokens);
+  Index written = tile.sub(limit, place.first);
+  // A row may have fewer tokens of this reading than the grid.
+  if (kernel.point && kernel.positions)
+    written = tile.max(written, zero);
+  place.written = tile.min(written, rows);
+  Index valid = kernel.lengths
+                    ? tile.clamp(tile.perRow(kernel.lengths, row), limit)
+                    : limit;
+  Index count = place.written;
+  if (shape.causal && kernel.lengths)
+    count = tile.clamp(tile.sub(valid, place.first), rows);
+  if (bound)
+    count = tile.clamp(tile.sub(constant(*bound), position), count);
+  Index keys = kernel.cache     ? constant(shapeOf(kernel.cache)[3])
+               : shape.causal   ? valid
+               : kernel.lengths ? tile.clamp(tile.perRow(kernel.lengths, row),
+                                             tile.dim(kernel.k, 1))
+                                : tile.dim(kernel.k, 1);
+  auto [begin, end] = findSeenKeys(tile, shape, position, count, keys);
+  place.queries = {Value(), position, count, begin, end};
+  return place;
+}
+
+void AttentionEmitter::readQueries(Place &place) {
+  QueryTile &queries = place.queries;
+  Value q = headRows(kernel.q, place, place.first, queries.count);
+  if (kernel.rotation)
+    queries.q = rotateRows(
+        tile, *kernel.rotation, q,
+        tile.zeros({shape.queryBlock, shape.keyDim}, shape.type),
+        tile.min(queries.position, constant(kernel.rotation->positions)),
+        queries.count);
+  else
+    queries.q = tile.padRows(q, shape.queryBlock);
+}
+
+Softmax AttentionEmitter::walkKeys(const Place &place) {
+  auto readKeys = [&](Index from, Index size) {
+    if (!kernel.cache)
+      return std::make_pair(headRows(kernel.k, place, from, size),
+                            headRows(kernel.v, place, from, size));
+    Value k = stateRows(0, place, from, size);
+    return std::make_pair(k, stateRows(1, place, from, size));
   };
+  // A cache without lengths may end before the last query.
+  bool mayBeUnwritten = kernel.cache && !kernel.lengths;
+  return emitKeys(tile, shape, place.queries, readKeys, mayBeUnwritten);
+}
 
+TileStore AttentionEmitter::store(const Place &place, const Softmax &softmax,
+                                  Value output) {
+  SmallVector<Index> offsets = {place.row, place.first, place.head,
+                                constant(0)};
+  SmallVector<Index> sizes = {constant(1), place.written, constant(1),
+                              constant(shape.valueDim)};
+  Value y = finishRows(tile, softmax, place.queries.count,
+                       tile.slice(output, offsets, sizes, {1, 3}));
+  return {y, output, offsets, sizes};
+}
+
+Value AttentionEmitter::emit(Value init) {
   Index queries = tokens;
   if (kernel.point && !kernel.positions)
-    queries = tile.min(tokens, tile.constant(*kernel.point));
+    queries = tile.min(tokens, constant(*kernel.point));
+  auto body = [&](ValueRange point, ValueRange outputs) {
+    Place place = findPlace(point[0], point[1], point[2]);
+    readQueries(place);
+    return SmallVector<TileStore>{store(place, walkKeys(place), outputs[0])};
+  };
   return tile.forall(
       "attention",
-      {batch, tile.constant(heads), tile.ceilDiv(queries, shape.queryBlock)},
+      {batch, constant(heads), tile.ceilDiv(queries, shape.queryBlock)},
       countWork(tile, shape, kernel, heads, queries), init, body)[0];
+}
+
+Softmax AttentionEmitter::combine(ValueRange parts, const Place &place,
+                                  Index first, Index count) {
+  OpBuilder &builder = tile.getBuilder();
+  Location loc = tile.getLoc();
+  Type f32 = builder.getF32Type();
+  AffineMap identity = builder.getMultiDimIdentityMap(2);
+  AffineMap byRow = tile.map(2, {0});
+  Index zero = constant(0), one = constant(1);
+  Index columns = constant(shape.valueDim);
+  int64_t segments = shapeOf(parts[0])[2];
+  // One row, of all segments.
+  auto read = [&](Value part) {
+    return tile.slice(part, {place.row, place.head, first}, {one, one, count},
+                      {1, 2});
+  };
+  Value acc = tile.slice(parts[0], {place.row, place.head, first, zero},
+                         {one, one, count, columns}, {2, 3});
+  Value maxima = read(parts[2]);
+  Value maximum = tile.reduceLast(
+      maxima, identity,
+      tile.fill(tile.scratch(1, f32), -std::numeric_limits<float>::max()),
+      [&](ValueRange args) -> Value {
+        return arith::MaximumFOp::create(builder, loc, args[0], args[1]);
+      });
+  Value weights =
+      tile.slice(tile.scratch({1, segments}, f32), {zero, zero}, {one, count});
+  weights = tile.pointwise(
+      {maxima, maximum}, {identity, byRow}, weights,
+      [&](ValueRange args) { return tile.exp(tile.subf(args[0], args[1])); });
+  Value sum =
+      tile.reduceLast({weights, read(parts[1])}, {identity, identity},
+                      tile.zeros({1}, f32), [&](ValueRange args) {
+                        return tile.addf(args[2], tile.mulf(args[0], args[1]));
+                      });
+  acc = tile.contract(weights, {0, 2}, acc, {2, 1},
+                      tile.zeros({1, shape.valueDim}, f32));
+  return {acc, sum, maximum};
+}
+
+// Each segment of the cache is a workgroup, which leaves its sums and their
+// maximum; another kernel weighs them by exp(m_s - max m). Segments that no
+// query sees leave nothing, and nobody reads them.
+Value AttentionEmitter::emitSplit(Value init) {
+  OpBuilder &builder = tile.getBuilder();
+  Type f32 = builder.getF32Type();
+  int64_t size = *shape.keySegment;
+  int64_t segments = llvm::divideCeil(shapeOf(kernel.cache)[3], size);
+  Index zero = constant(0), one = constant(1), all = constant(segments);
+  Index allHeads = constant(heads), columns = constant(shape.valueDim);
+  Value parts[] = {tile.empty({batch, allHeads, all, columns}, f32),
+                   tile.empty({batch, allHeads, all}, f32),
+                   tile.empty({batch, allHeads, all}, f32)};
+  auto walk = [&](ValueRange point, ValueRange outputs) {
+    Index segment = point[2];
+    Place place = findPlace(point[0], point[1], zero);
+    Index from = tile.mul(segment, size);
+    QueryTile &queries = place.queries;
+    queries.begin = tile.max(queries.begin, from);
+    queries.end = tile.min(queries.end, tile.add(from, constant(size)));
+    readQueries(place);
+    Softmax softmax = walkKeys(place);
+    SmallVector<Index> offsets = {place.row, place.head, segment};
+    SmallVector<Index> sizes = {one, one, one};
+    SmallVector<TileStore> stores = {
+        {softmax.acc,
+         outputs[0],
+         {place.row, place.head, segment, zero},
+         {one, one, one, columns}},
+        {softmax.sum, outputs[1], offsets, sizes},
+        {softmax.maximum, outputs[2], offsets, sizes}};
+    return stores;
+  };
+  ResultRange left =
+      tile.forall("attention", {batch, allHeads, all},
+                  countWork(tile, shape, kernel, heads, tokens), parts, walk);
+  return tile.forall(
+      "attention_combine", {batch, allHeads}, Work(), init,
+      [&](ValueRange point, ValueRange outputs) {
+        Place place = findPlace(point[0], point[1], zero);
+        Index seen = tile.ceilDiv(place.queries.end, size);
+        Index first = tile.min(tile.floorDiv(place.queries.begin, size), seen);
+        return SmallVector<TileStore>{
+            store(place, combine(left, place, first, tile.sub(seen, first)),
+                  outputs[0])};
+      })[0];
+}
+
+Value transmamba::emitAttention(TileBuilder &tile, const AttentionShape &shape,
+                                const AttentionKernel &kernel, Value init) {
+  AttentionEmitter emitter(tile, shape, kernel, shapeOf(init)[2]);
+  return shape.keySegment ? emitter.emitSplit(init) : emitter.emit(init);
 }

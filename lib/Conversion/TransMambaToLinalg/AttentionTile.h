@@ -19,16 +19,19 @@ struct AttentionShape {
   double scale;
   bool causal;
   std::optional<int64_t> window;
+  /// Keys of a cache that a workgroup takes, where one query has several.
+  std::optional<int64_t> keySegment;
 };
 
 /// Chooses blocks: those of `sizes`, no larger than a static number of
 /// queries or keys (dynamic: ShapedType::kDynamic), halved until the scratch
-/// of a workgroup fits.
+/// of a workgroup fits. `cache` is null where keys and values are none's.
 AttentionShape chooseAttentionShape(const TileSizes &sizes, mlir::Type type,
                                     int64_t keyDim, int64_t valueDim,
                                     int64_t queries, int64_t keys,
                                     std::optional<llvm::APFloat> scale,
-                                    bool causal, std::optional<int64_t> window);
+                                    bool causal, std::optional<int64_t> window,
+                                    mlir::Value cache);
 
 /// What one kernel of attention reads.
 struct AttentionKernel {

@@ -18,6 +18,8 @@ namespace transmamba {
 struct TileSizes {
   int64_t queryBlock;
   int64_t keyBlock;
+  /// Keys of a cache that a workgroup takes, of one query; 0: all.
+  int64_t keySegment;
   int64_t chunk;
   int64_t valueBlock;
   int64_t tokenBlock;

@@ -59,7 +59,7 @@ struct LowerSwitch final : TransMambaPattern<SwitchOp> {
     }
     AttentionShape shape = chooseAttentionShape(
         lowering.sizes, type, shapeOf(q)[3], shapeOf(v)[3], shapeOf(q)[1], keys,
-        op.getScale(), /*causal=*/true, op.getWindow());
+        op.getScale(), /*causal=*/true, op.getWindow(), attention.cache);
     SmallVector<Index> sizes = tile.dims(v);
     sizes[2] = tile.constant(heads);
     Value output =

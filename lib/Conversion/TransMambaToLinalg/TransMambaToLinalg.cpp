@@ -169,10 +169,12 @@ LogicalResult ConvertTransMambaToLinalg::checkOptions() {
       return getOperation().emitError("convert-transmamba-to-linalg: block "
                                       "sizes must be positive, not ")
              << size;
-  if (valueBlock < 0)
-    return getOperation().emitError("convert-transmamba-to-linalg: the value "
-                                    "block must not be negative, as ")
-           << valueBlock.getValue() << " is";
+  for (int64_t size : {valueBlock.getValue(), keySegment.getValue()})
+    if (size < 0)
+      return getOperation().emitError("convert-transmamba-to-linalg: the value "
+                                      "block and the key segment must not be "
+                                      "negative, as ")
+             << size << " is";
   return success();
 }
 
@@ -224,8 +226,9 @@ void ConvertTransMambaToLinalg::runOnOperation() {
     return signalPassFailure();
   LoweringContext lowering{StateLayout(module),
                            RopeTables(),
-                           {queryBlock, keyBlock, chunk, valueBlock, tokenBlock,
-                            channelBlock, convChannelBlock, scratchLimit}};
+                           {queryBlock, keyBlock, keySegment, chunk, valueBlock,
+                            tokenBlock, channelBlock, convChannelBlock,
+                            scratchLimit}};
   WalkResult checked = module.walk([&](Operation *op) {
     return WalkResult(checkOperation(op, lowering.layout));
   });

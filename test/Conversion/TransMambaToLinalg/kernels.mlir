@@ -1,4 +1,5 @@
 // RUN: transmamba-opt %s --split-input-file --convert-transmamba-to-linalg="query-block=32 key-block=16 chunk=24 value-block=16" --canonicalize | FileCheck %s
+// RUN: transmamba-opt %s --split-input-file --convert-transmamba-to-linalg="key-segment=64" --canonicalize | FileCheck %s --check-prefix=SPLIT
 
 // The shape of the hot kernels. That they compute the right numbers is tested
 // by test/Unit/Conversion/TransMambaToLinalg.
@@ -168,4 +169,24 @@ func.func @selective(%u: tensor<?x?x64xf32>, %A: tensor<64x16xf32>, %B: tensor<?
       : tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<64x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>
       -> !transmamba.ssm_state<layer = 0, 64x16xf32>
   return %y, %h : tensor<?x?x64xf32>, !transmamba.ssm_state<layer = 0, 64x16xf32>
+}
+
+// -----
+
+// Attention of one query to a long cache: segments of it, which are then combined.
+// SPLIT-LABEL: func.func @segments(
+// SPLIT:         %[[PARTS:.*]]:3 = scf.forall (%{{.*}}, %{{.*}}, %[[S:.*]]) in (%{{.*}}, 4, 8)
+// SPLIT-SAME:      -> (tensor<?x4x8x48xf32>, tensor<?x4x8xf32>, tensor<?x4x8xf32>)
+// SPLIT:           arith.muli %[[S]], %c64
+// SPLIT:           scf.for
+// SPLIT:         scf.forall (%{{.*}}, %{{.*}}) in (%{{.*}}, 4)
+// Only segments that have something.
+// SPLIT:           tensor.extract_slice %[[PARTS]]#0[%{{.*}}, %{{.*}}, %{{.*}}, 0] [1, 1, %{{.*}}, 48]
+// SPLIT:           math.exp
+module attributes {transmamba.max_sequence = 512 : i64} {
+  func.func @segments(%q: tensor<?x1x4x48xf32>, %c: !transmamba.kv_cache<layer = 1, 2x48xf32>, %at: tensor<?xi32>) -> tensor<?x1x4x48xf32> {
+    %y = transmamba.cached_attention %q, %c at(%at : tensor<?xi32>)
+        : tensor<?x1x4x48xf32>, !transmamba.kv_cache<layer = 1, 2x48xf32> -> tensor<?x1x4x48xf32>
+    return %y : tensor<?x1x4x48xf32>
+  }
 }

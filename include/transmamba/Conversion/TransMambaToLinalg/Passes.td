@@ -47,6 +47,8 @@ def ConvertTransMambaToLinalg
            "Queries of a workgroup of attention">,
     Option<"keyBlock", "key-block", "int64_t", /*default=*/"64",
            "Keys of a step of attention">,
+    Option<"keySegment", "key-segment", "int64_t", /*default=*/"0",
+           "Keys of a cache that a workgroup of attention takes, where there is one query; 0: all">,
     Option<"chunk", "chunk", "int64_t", /*default=*/"64",
            "Tokens of a step of a scan, where the operation gives no hint">,
     Option<"valueBlock", "value-block", "int64_t", /*default=*/"0",

@@ -34,6 +34,13 @@ static Blocks blocksOf(int64_t size) {
   return blocks;
 }
 
+/// Of a cache, `size` keys a workgroup where there is one query.
+static Blocks segmentsOf(int64_t size) {
+  Blocks blocks = blocksOf(16);
+  blocks.keySegment = size;
+  return blocks;
+}
+
 static const std::vector<Shape> kShapes = {
     {4, 2, 2, 32, 32, Element::F32, blocksOf(64)},
     {2, 2, 4, 48, 32, Element::F32, blocksOf(16)},
@@ -153,7 +160,8 @@ static std::string cacheModule(const Shape &shape, int64_t cacheHeads) {
   return "module attributes {transmamba.max_sequence = " +
          std::to_string(kCapacity) + " : i64} {\n" +
          function("many", "?", lengths, "") + function("one", "1", "", "") +
-         function("window", "?", lengths, "{window = 5 : i64}") + "}\n";
+         function("window", "?", lengths, "{window = 5 : i64}") +
+         function("one_window", "1", "", "{window = 5 : i64}") + "}\n";
 }
 
 TEST(CachedAttention, MatchesEquation) {
@@ -165,12 +173,17 @@ TEST(CachedAttention, MatchesEquation) {
   for (const auto &[shape, cacheHeads] :
        {Case{{4, 1, 1, 32, 32, Element::F32, blocksOf(64)}, 2},
         Case{{4, 4, 4, 48, 48, Element::F32, blocksOf(16)}, 4},
+        Case{{4, 1, 1, 32, 32, Element::F32, segmentsOf(32)}, 2},
+        Case{{4, 4, 4, 48, 48, Element::F32, segmentsOf(9)}, 4},
+        Case{{2, 1, 1, 96, 96, Element::BF16, segmentsOf(16)}, 1},
         Case{{2, 1, 1, 96, 96, Element::BF16, blocksOf(64)}, 1}}) {
     Program program(cacheModule(shape, cacheHeads), shape.blocks);
-    for (const std::string name : {"many", "one", "window"})
+    for (const std::string name : {"many", "one", "window", "one_window"})
       for (int64_t rows : {1, 3})
         for (int64_t tokens : {1, 2, 17, 64}) {
-          if (name == "one" && tokens != 1)
+          bool isOne = name == "one" || name == "one_window";
+          bool hasWindow = name == "window" || name == "one_window";
+          if (isOne && tokens != 1)
             continue;
           int64_t heads = shape.qHeads;
           // What the cache holds already; NaN in the free slots. The last row
@@ -178,7 +191,7 @@ TEST(CachedAttention, MatchesEquation) {
           std::vector<int> at = {0, 33, 69};
           at.resize(rows);
           std::vector<int> lengths = raggedLengths(rows, tokens);
-          if (name == "one")
+          if (isOne)
             lengths.assign(rows, 1);
           Tensor cache({rows, 2, cacheHeads, kCapacity, shape.keyDim},
                        shape.element, kNaN);
@@ -225,7 +238,7 @@ TEST(CachedAttention, MatchesEquation) {
                   continue;
                 std::vector<std::vector<double>> keys, values;
                 int64_t first =
-                    name == "window" ? std::max<int64_t>(position - 4, 0) : 0;
+                    hasWindow ? std::max<int64_t>(position - 4, 0) : 0;
                 for (int64_t slot = first; slot <= position; ++slot) {
                   keys.emplace_back();
                   values.emplace_back();

@@ -194,6 +194,7 @@ Program::Program(const std::string &source, Blocks blocks)
     transmamba::ConvertTransMambaToLinalgOptions options;
     options.queryBlock = blocks.queryBlock;
     options.keyBlock = blocks.keyBlock;
+    options.keySegment = blocks.keySegment;
     options.chunk = blocks.chunk;
     options.valueBlock = blocks.valueBlock;
     options.tokenBlock = blocks.tokenBlock;

@@ -53,7 +53,7 @@ private:
 /// Sizes of tiles; small ones put many edges into small tensors.
 struct Blocks {
   int64_t queryBlock = 64, keyBlock = 64, chunk = 64, valueBlock = 0;
-  int64_t tokenBlock = 32, channelBlock = 64;
+  int64_t tokenBlock = 32, channelBlock = 64, keySegment = 0;
 };
 
 /// A module in the transmamba dialect, compiled for the host by way of
