@@ -78,9 +78,9 @@ Value EntryBuilder::repeatHeads(Value q, int64_t heads) {
 Value EntryBuilder::buildCachedAttention(const ModelOp &op, Value q, Value k,
                                          Value v, unsigned state,
                                          int64_t heads) {
-  states[state] = AppendKVOp::create(builder, loc, model.states[state].type,
-                                     states[state], k, v, positions,
-                                     /*lengths=*/Value());
+  states[state] =
+      AppendKVOp::create(builder, loc, states[state], k, v, positions,
+                         /*lengths=*/Value());
   Value query = repeatHeads(q, heads);
   return CachedAttentionOp::create(
       builder, loc, query.getType(), query, states[state], positions,
@@ -96,12 +96,12 @@ void EntryBuilder::buildAttention(const ModelOp &op) {
   setOutput(op, AttentionOp::create(builder, loc, getOutputType(op), q, k, v,
                                     lengths, getFloat(op.getFloat("scale")),
                                     getUnit(op.getFlag("causal", true)),
-                                    getInteger(op.getInteger("window"))));
+                                    getInteger(op.getInteger("window")))
+                    .getResult());
   if (entry != Entry::Prefill)
     return;
   unsigned state = op.states[0];
-  states[state] = AppendKVOp::create(builder, loc, model.states[state].type,
-                                     states[state], k, v,
+  states[state] = AppendKVOp::create(builder, loc, states[state], k, v,
                                      /*positions=*/Value(), lengths);
 }
 
@@ -178,12 +178,13 @@ void EntryBuilder::buildHybridPrefill(const ModelOp &op) {
       cast<RankedTensorType>(v.getType())
           .clone({ShapedType::kDynamic, ShapedType::kDynamic,
                   getInputType(op, 3).dims[0], getInputType(op, 2).dims[1]});
-  Value attended = AttentionOp::create(
-      builder, loc, heads, q, k, v, lengths, getFloat(op.getFloat("scale")),
-      getUnit(true), getInteger(op.getInteger("window")));
+  Value attended =
+      AttentionOp::create(builder, loc, heads, q, k, v, lengths,
+                          getFloat(op.getFloat("scale")), getUnit(true),
+                          getInteger(op.getInteger("window")))
+          .getResult();
   if (entry == Entry::Prefill)
-    states[cache] = AppendKVOp::create(builder, loc, model.states[cache].type,
-                                       states[cache], k, v,
+    states[cache] = AppendKVOp::create(builder, loc, states[cache], k, v,
                                        /*positions=*/Value(), lengths);
   Value memory = ConvertMemoryOp::create(builder, loc, model.states[state].type,
                                          before[1], v, before[3], A, lengths);

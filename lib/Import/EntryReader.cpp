@@ -256,6 +256,8 @@ int64_t EntryReader::nextAttentionLayer() {
 }
 
 LogicalResult EntryReader::readAttention(AttentionOp op) {
+  if (op.getLse())
+    return unsupported(op, "a graph has no word for its logarithms");
   ReadOp &read =
       add(OpKind::Attention, {op.getQ(), op.getK(), op.getV()}, op.getResult());
   if (!op.getCausal())
@@ -371,8 +373,13 @@ LogicalResult EntryReader::readOp(Operation *op) {
       // What the importer adds around the operations of a graph.
       .Case<arith::ConstantOp, arith::MulIOp, arith::SubIOp, tensor::DimOp,
             tensor::EmptyOp, linalg::FillOp, linalg::BroadcastOp,
-            GetParameterOp, AppendKVOp, func::ReturnOp>(
+            GetParameterOp, func::ReturnOp>(
           [](Operation *) { return success(); })
+      .Case([&](AppendKVOp append) -> LogicalResult {
+        if (append.getRopeTheta())
+          return unsupported(append, "it rotates keys");
+        return success();
+      })
       .Default([&](Operation *other) {
         return unsupported(other, "docs/graph.md lists the operations of a "
                                   "graph");

@@ -26,12 +26,12 @@ static double dot(const double *a, const double *b, int64_t count) {
   return sum;
 }
 
-void transmamba::reference::attendOne(const double *query, int64_t N,
-                                      double scale, int64_t first, int64_t last,
-                                      RowOf keyOf, RowOf valueOf, double *y,
-                                      int64_t D) {
-  if (first > last)
-    return; // no key: y stays zero
+double transmamba::reference::attendOne(const double *query, int64_t N,
+                                        double scale, int64_t first,
+                                        int64_t last, RowOf keyOf,
+                                        RowOf valueOf, double *y, int64_t D) {
+  if (first > last) // no key: y stays zero
+    return -std::numeric_limits<double>::infinity();
   std::vector<double> weights;
   weights.reserve(static_cast<size_t>(last - first + 1));
   double largest = -std::numeric_limits<double>::infinity();
@@ -50,6 +50,7 @@ void transmamba::reference::attendOne(const double *query, int64_t N,
     for (int64_t d = 0; d < D; ++d)
       y[d] += probability * value[d];
   }
+  return largest + std::log(sum);
 }
 
 //===----------------------------------------------------------------------===//
@@ -97,7 +98,8 @@ Expected<FloatTensor> transmamba::reference::rope(const FloatTensor &x,
 Expected<FloatTensor>
 transmamba::reference::attention(const FloatTensor &q, const FloatTensor &k,
                                  const FloatTensor &v, const IntTensor *lengths,
-                                 const Attention &options) {
+                                 const Attention &options,
+                                 FloatTensor *logarithms) {
   const int64_t B = q.dim(0), T = q.dim(1), N = q.dim(3);
   const int64_t S = k.dim(1), D = v.dim(3);
   Expected<int64_t> H = groupedHeads({q.dim(2), k.dim(2), v.dim(2)});
@@ -117,6 +119,14 @@ transmamba::reference::attention(const FloatTensor &q, const FloatTensor &k,
   Expected<FloatTensor> y = FloatTensor::create({B, T, *H, D});
   if (!y)
     return y;
+  if (logarithms) {
+    Expected<FloatTensor> none = FloatTensor::create({B, T, *H});
+    if (!none)
+      return none.takeError();
+    *logarithms = std::move(*none);
+    std::fill_n(logarithms->data(), B * T * *H,
+                -std::numeric_limits<double>::infinity());
+  }
   for (int64_t b = 0; b < B; ++b) {
     const int64_t keys = validTokens(lengths, b, S);
     const int64_t queries = options.causal ? keys : T;
@@ -125,10 +135,12 @@ transmamba::reference::attention(const FloatTensor &q, const FloatTensor &k,
                     hv = headOf(h, *H, v.dim(2));
       for (int64_t t = 0; t < queries; ++t) {
         const int64_t last = options.causal ? t : keys - 1;
-        attendOne(
+        double logarithm = attendOne(
             &q(b, t, hq, 0), N, scale, firstVisible(t, options.window), last,
             [&](int64_t j) { return &k(b, j, hk, 0); },
             [&](int64_t j) { return &v(b, j, hv, 0); }, &(*y)(b, t, h, 0), D);
+        if (logarithms)
+          (*logarithms)(b, t, h) = logarithm;
       }
     }
   }

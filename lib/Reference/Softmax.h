@@ -22,9 +22,10 @@ using RowOf = llvm::function_ref<const double *(int64_t j)>;
 
 /// y += sum_j softmax_j(scale query . key_j) value_j over first <= j <= last;
 /// nothing where there is no such j. `y` and the values have D elements, the
-/// query and the keys N.
-void attendOne(const double *query, int64_t N, double scale, int64_t first,
-               int64_t last, RowOf keyOf, RowOf valueOf, double *y, int64_t D);
+/// query and the keys N. Returns log sum_j exp(scale query . key_j).
+double attendOne(const double *query, int64_t N, double scale, int64_t first,
+                 int64_t last, RowOf keyOf, RowOf valueOf, double *y,
+                 int64_t D);
 
 /// Rotates the first `rotaryDim` elements of one head by the angles of
 /// `position`.

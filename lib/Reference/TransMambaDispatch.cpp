@@ -115,9 +115,13 @@ static Expected<Values> evaluate(AttentionOp op, const Frame &frame) {
   options.scale = real(op.getScaleAttr());
   options.causal = op.getCausal();
   options.window = integer(op.getWindowAttr());
-  return results(attention(frame.floats(op.getQ()), frame.floats(op.getK()),
-                           frame.floats(op.getV()),
-                           frame.integersOrNull(op.getLengths()), options));
+  FloatTensor logarithms;
+  Expected<FloatTensor> y = attention(
+      frame.floats(op.getQ()), frame.floats(op.getK()), frame.floats(op.getV()),
+      frame.integersOrNull(op.getLengths()), options, &logarithms);
+  if (!y || !op.getLse())
+    return results(std::move(y));
+  return Values{Value(std::move(*y)), Value(std::move(logarithms))};
 }
 
 static Expected<Values> evaluate(CachedAttentionOp op, const Frame &frame) {
@@ -131,9 +135,21 @@ static Expected<Values> evaluate(CachedAttentionOp op, const Frame &frame) {
 }
 
 static Expected<Values> evaluate(AppendKVOp op, const Frame &frame) {
-  return results(appendKV(frame.floats(op.getCache()), frame.floats(op.getK()),
-                          frame.floats(op.getV()),
-                          frame.integersOrNull(op.getPositions()),
+  const IntTensor *positions = frame.integersOrNull(op.getPositions());
+  const FloatTensor *k = &frame.floats(op.getK());
+  std::optional<FloatTensor> rotated;
+  if (op.getRopeTheta()) {
+    Rope options;
+    options.theta = op.getRopeTheta()->convertToDouble();
+    options.rotaryDim = integer(op.getRotaryDimAttr());
+    options.interleaved = op.getInterleaved();
+    Expected<FloatTensor> result = rope(*k, positions, options);
+    if (!result)
+      return result.takeError();
+    k = &rotated.emplace(std::move(*result));
+  }
+  return results(appendKV(frame.floats(op.getCache()), *k,
+                          frame.floats(op.getV()), positions,
                           frame.integersOrNull(op.getLengths())));
 }
 

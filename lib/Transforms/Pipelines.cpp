@@ -22,5 +22,6 @@ void transmamba::populateFusePipeline(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createFuseSwitch());
   pm.addNestedPass<func::FuncOp>(createLastTokenOnly());
+  pm.addNestedPass<func::FuncOp>(createFuseRotation());
   pm.addPass(createCanonicalizerPass());
 }

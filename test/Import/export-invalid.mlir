@@ -181,3 +181,40 @@ module attributes {transmamba.other = 1 : i64, transmamba.name = "m", transmamba
     return %y : tensor<?x?x8xf32>
   }
 }
+
+// -----
+
+module attributes {transmamba.name = "m", transmamba.schedule = #transmamba.schedule<[16]>, transmamba.vocabulary = 16 : i64,
+                   transmamba.max_batch = 2 : i64, transmamba.max_sequence = 16 : i64} {
+  func.func @forward(%x: tensor<?x?x8xf32> {transmamba.name = "x", transmamba.dims = ["B", "T"]}) -> (tensor<?x?x8xf32> {transmamba.name = "y"}) attributes {transmamba.entry} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %B = tensor.dim %x, %c0 : tensor<?x?x8xf32>
+    %T = tensor.dim %x, %c1 : tensor<?x?x8xf32>
+    %h = tensor.expand_shape %x [[0], [1], [2, 3]] output_shape [%B, %T, 1, 8] : tensor<?x?x8xf32> into tensor<?x?x1x8xf32>
+    // expected-error@+1 {{'transmamba.attention' has no JSON form here: a graph has no word for its logarithms}}
+    %a, %l = transmamba.attention %h, %h, %h {causal} : tensor<?x?x1x8xf32>, tensor<?x?x1x8xf32>, tensor<?x?x1x8xf32> -> tensor<?x?x1x8xf32>, tensor<?x?x1xf32>
+    %y = tensor.collapse_shape %a [[0], [1], [2, 3]] : tensor<?x?x1x8xf32> into tensor<?x?x8xf32>
+    return %y : tensor<?x?x8xf32>
+  }
+}
+
+// -----
+
+module attributes {transmamba.name = "m", transmamba.schedule = #transmamba.schedule<[16]>, transmamba.vocabulary = 16 : i64,
+                   transmamba.max_batch = 2 : i64, transmamba.max_sequence = 16 : i64} {
+  func.func @prefill(%x: tensor<?x?x8xf32> {transmamba.name = "x", transmamba.dims = ["B", "T"]},
+                     %lengths: tensor<?xi32> {transmamba.name = "lengths", transmamba.dims = ["B"], transmamba.role = "lengths"},
+                     %cache: !transmamba.kv_cache<layer = 0, 1x8xf32> {transmamba.name = "kv.0"})
+      -> (tensor<?x?x8xf32> {transmamba.name = "y"}, !transmamba.kv_cache<layer = 0, 1x8xf32> {transmamba.name = "kv.0"}) attributes {transmamba.entry, transmamba.positions = "set"} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %B = tensor.dim %x, %c0 : tensor<?x?x8xf32>
+    %T = tensor.dim %x, %c1 : tensor<?x?x8xf32>
+    %h = tensor.expand_shape %x [[0], [1], [2, 3]] output_shape [%B, %T, 1, 8] : tensor<?x?x8xf32> into tensor<?x?x1x8xf32>
+    // expected-error@+1 {{'transmamba.append_kv' has no JSON form here: it rotates keys}}
+    %n = transmamba.append_kv %cache, %h, %h lengths(%lengths : tensor<?xi32>) {rope_theta = 1.0e+04 : f64} : !transmamba.kv_cache<layer = 0, 1x8xf32>, tensor<?x?x1x8xf32>, tensor<?x?x1x8xf32>
+    %y = transmamba.activate silu %x : tensor<?x?x8xf32>
+    return %y, %n : tensor<?x?x8xf32>, !transmamba.kv_cache<layer = 0, 1x8xf32>
+  }
+}

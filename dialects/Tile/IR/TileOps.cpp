@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Tile/IR/TileOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
@@ -177,8 +179,54 @@ void LaunchOp::getEffects(
 // MapOp
 //===----------------------------------------------------------------------===//
 
-// map ::= `tile.map` `(` (arg `=` operand),* `)` (`[` row `,` column `]`)?
-//         `:` `(` types `)` `->` type region
+/// The operation that is the whole body: it takes the elements of all operands
+/// in their order. Null where there is more to say.
+static Operation *getShortBody(MapOp map) {
+  Block *block = map.getBlock();
+  if (map.getInputs().empty() || !llvm::hasNItems(*block, 2))
+    return nullptr;
+  Operation *payload = &block->front();
+  auto yield = dyn_cast<YieldOp>(block->getTerminator());
+  bool isWhole =
+      yield && payload->getNumResults() == 1 && payload->getNumRegions() == 0 &&
+      yield.getValue() == payload->getResult(0) &&
+      payload->getResult(0).getType() == block->getArgument(0).getType() &&
+      llvm::equal(payload->getOperands(), block->getArguments().drop_back(2));
+  return isWhole ? payload : nullptr;
+}
+
+/// All but fast-math flags of which there are none.
+static SmallVector<NamedAttribute> getShownAttributes(Operation *payload) {
+  SmallVector<NamedAttribute> shown;
+  for (NamedAttribute attribute : payload->getAttrs()) {
+    auto flags = dyn_cast<arith::FastMathFlagsAttr>(attribute.getValue());
+    if (!flags || flags.getValue() != arith::FastMathFlags::none)
+      shown.push_back(attribute);
+  }
+  return shown;
+}
+
+static void buildShortBody(Region &body, Location loc, OperationName payload,
+                           ArrayRef<NamedAttribute> attributes,
+                           ArrayRef<Type> elements) {
+  Block &block = body.emplaceBlock();
+  for (Type element : elements)
+    block.addArgument(element, loc);
+  // The block is in no operation yet.
+  OpBuilder builder(loc->getContext());
+  builder.setInsertionPointToEnd(&block);
+  Type index = builder.getIndexType();
+  OperationState state(loc, payload, ValueRange(block.getArguments()),
+                       elements.take_front(), attributes);
+  block.addArguments({index, index}, {loc, loc});
+  YieldOp::create(builder, loc, builder.create(state)->getResult(0));
+}
+
+// map   ::= `tile.map` (long | short)
+// long  ::= `(` (arg `=` operand),* `)` (`[` row `,` column `]`)?
+//           `:` `(` types `)` `->` type region
+// short ::= operation attr-dict? `(` operands `)`
+//           `:` `(` types `)` `->` type
 ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
   SmallVector<OpAsmParser::Argument> arguments;
   SmallVector<OpAsmParser::UnresolvedOperand> operands;
@@ -187,14 +235,35 @@ ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
                    parser.parseEqual() ||
                    parser.parseOperand(operands.emplace_back()));
   };
-  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren,
-                                     parseBinding))
-    return failure();
+  auto parseElement = [&] {
+    return parser.parseOperand(operands.emplace_back());
+  };
   OpAsmParser::Argument row, column;
-  bool named = succeeded(parser.parseOptionalLSquare());
-  if (named && (parser.parseArgument(row) || parser.parseComma() ||
-                parser.parseArgument(column) || parser.parseRSquare()))
-    return failure();
+  bool named = false;
+  std::optional<OperationName> payload;
+  NamedAttrList payloadAttributes;
+  StringRef name;
+  SMLoc nameLoc = parser.getCurrentLocation();
+  if (succeeded(parser.parseOptionalKeyword(&name))) {
+    payload = OperationName(name, parser.getContext());
+    Dialect *dialect = payload->getDialect();
+    if (!payload->isRegistered() ||
+        !isa<arith::ArithDialect, math::MathDialect>(dialect))
+      return parser.emitError(nameLoc, "is no scalar arithmetic: '")
+             << name << "'";
+    if (parser.parseOptionalAttrDict(payloadAttributes) ||
+        parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren,
+                                       parseElement))
+      return failure();
+  } else {
+    if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren,
+                                       parseBinding))
+      return failure();
+    named = succeeded(parser.parseOptionalLSquare());
+    if (named && (parser.parseArgument(row) || parser.parseComma() ||
+                  parser.parseArgument(column) || parser.parseRSquare()))
+      return failure();
+  }
 
   FunctionType type;
   SMLoc loc = parser.getCurrentLocation();
@@ -207,15 +276,24 @@ ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
                             "result");
   if (parser.resolveOperands(operands, type.getInputs(), loc, result.operands))
     return failure();
-  for (auto [argument, input] : llvm::zip(arguments, type.getInputs())) {
+  SmallVector<Type> elements;
+  for (Type input : type.getInputs()) {
     if (!isa<FragmentType, RowsType, ColumnsType, VecType>(input))
       return parser.emitError(
           loc, "operands are fragments, rows, columns or vectors");
-    argument.type = getNumberType(input);
+    elements.push_back(getNumberType(input));
   }
   // Positions that have no name are there nevertheless.
   Type index = parser.getBuilder().getIndexType();
   Region *body = result.addRegion();
+  result.addTypes(type.getResults());
+  if (payload) {
+    buildShortBody(*body, result.location, *payload, payloadAttributes,
+                   elements);
+    return success();
+  }
+  for (auto [argument, element] : llvm::zip(arguments, elements))
+    argument.type = element;
   if (named) {
     row.type = column.type = index;
     arguments.append({row, column});
@@ -225,31 +303,40 @@ ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
   if (!named && !body->empty())
     body->front().addArguments({index, index},
                                {result.location, result.location});
-  result.addTypes(type.getResults());
   return success();
 }
 
 void MapOp::print(OpAsmPrinter &printer) {
-  printer << " (";
-  llvm::interleaveComma(
-      llvm::zip(getInputs(), getBody().getArguments().drop_back(2)), printer,
-      [&](auto pair) {
-        auto [operand, argument] = pair;
-        printer.printRegionArgument(argument, {}, /*omitType=*/true);
-        printer << " = " << operand;
-      });
-  printer << ')';
-  if (!getRow().use_empty() || !getColumn().use_empty()) {
-    printer << " [";
-    printer.printRegionArgument(getRow(), {}, /*omitType=*/true);
-    printer << ", ";
-    printer.printRegionArgument(getColumn(), {}, /*omitType=*/true);
-    printer << ']';
+  Operation *payload = getShortBody(*this);
+  if (payload) {
+    printer << ' ' << payload->getName().getStringRef();
+    printer.printOptionalAttrDict(getShownAttributes(payload));
+    printer << " (" << getInputs() << ')';
+  } else {
+    printer << " (";
+    llvm::interleaveComma(
+        llvm::zip(getInputs(), getBody().getArguments().drop_back(2)), printer,
+        [&](auto pair) {
+          auto [operand, argument] = pair;
+          printer.printRegionArgument(argument, {}, /*omitType=*/true);
+          printer << " = " << operand;
+        });
+    printer << ')';
+    if (!getRow().use_empty() || !getColumn().use_empty()) {
+      printer << " [";
+      printer.printRegionArgument(getRow(), {}, /*omitType=*/true);
+      printer << ", ";
+      printer.printRegionArgument(getColumn(), {}, /*omitType=*/true);
+      printer << ']';
+    }
   }
   printer.printOptionalAttrDict((*this)->getAttrs());
   printer << " : (";
   llvm::interleaveComma(getInputs().getTypes(), printer);
-  printer << ") -> " << getType() << ' ';
+  printer << ") -> " << getType();
+  if (payload)
+    return;
+  printer << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
 

@@ -457,14 +457,66 @@ def Tile_ClearRowsOp : Tile_Op<"clear_rows", [
     warpgroup that reads the tile clears it, before it reads. So nothing that
     lies beyond the end of a sequence gets into a sum, be it NaN.
 
+    With `if`, nothing happens where the condition does not hold; a loop in which
+    the index decides is cut in two, as for `tile.mask`.
+
     Constraints: (D6) inside `tile.consumers`; (M6) the tile is swizzled.
 
     ```mlir
     tile.clear_rows %values from %count : !tile.smem<128x96xbf16>
     ```
   }];
-  let arguments = (ins Tile_SharedType:$tile, Index:$first);
-  let assemblyFormat = "$tile `from` $first attr-dict `:` qualified(type($tile))";
+  let arguments = (ins Tile_SharedType:$tile, Index:$first,
+                       Optional<I1>:$condition);
+  let builders = [
+    OpBuilder<(ins "mlir::Value":$tile, "mlir::Value":$first), [{
+      build($_builder, $_state, tile, first, mlir::Value());
+    }]>];
+  let assemblyFormat = "$tile `from` $first (`if` $condition^)? attr-dict `:` qualified(type($tile))";
+  let hasVerifier = 1;
+}
+
+def Tile_RotateOp : Tile_Op<"rotate", [
+    AllTypesMatch<["cos", "sin"]>, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "rotate pairs of columns of a tile";
+  let description = [{
+    Rotary positions: in row `r`, pair `i` is `(x, y)` and becomes
+    `(x c - y s, y c + x s)`, where `c` and `s` are the numbers `(r, i)` of the two
+    fragments, which have `n` columns. A pair is the columns `i` and `i + n`, or
+    `2 i` and `2 i + 1` where it is `interleaved`; columns from `2 n` on stay. In
+    f32, rounded once. This warpgroup and its multiplications see the result.
+
+    Constraints: (D6) inside `tile.consumers`; (F1) the fragments have as many rows
+    as the tile, and half as many columns at most; (F3) they are accumulators;
+    (M6) the tile is swizzled.
+
+    ```mlir
+    tile.rotate %q by %cos, %sin : !tile.smem<64x96xbf16>, !tile.frag<64x48xf32>
+    ```
+  }];
+  let arguments = (ins Tile_SharedType:$tile, Tile_FragmentType:$cos,
+                       Tile_FragmentType:$sin, UnitAttr:$interleaved);
+  let assemblyFormat = [{
+    (`interleaved` $interleaved^)? $tile `by` $cos `,` $sin attr-dict `:` qualified(type($tile)) `,` qualified(type($cos))
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_SkipOp : Tile_Op<"skip", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "let tiles pass that others need";
+  let description = [{
+    Waits for `count` tiles of each ring and releases them, and takes a turn for
+    each; nothing where `count` is not positive. A short form of a loop.
+
+    Constraints: (D6) inside `tile.consumers`; (D4) each ring is a `tile.ring`.
+
+    ```mlir
+    tile.skip %count of %keys, %values : !tile.ring<128x96xbf16, stages = 2>, !tile.ring<128x96xbf16, stages = 2>
+    ```
+  }];
+  let arguments = (ins Index:$count,
+                       Arg<Variadic<Tile_RingType>, "", [MemRead, MemWrite]>:$rings);
+  let assemblyFormat = "$count `of` $rings attr-dict `:` qualified(type($rings))";
   let hasVerifier = 1;
 }
 
@@ -616,6 +668,9 @@ def Tile_MapOp : Tile_Op<"map", [
     columns have no row, and only they and fragments have a column. A number of a
     `vec` is in the row of its place.
 
+    Where the body is one operation on the elements, in their order, only its name is
+    written: `%y = tile.map arith.mulf (%x, %factors) : (...) -> ...`.
+
     ```mlir
     %p = tile.map (%x = %s, %top = %m) [%row, %column] : (!tile.frag<64x128xf32>, !tile.rows<64xf32>) -> !tile.frag<64x128xf32> {
       %d = arith.subf %x, %top : f32
@@ -639,22 +694,83 @@ def Tile_MapOp : Tile_Op<"map", [
   }];
 }
 
+def Tile_Exp2Op : Tile_Op<"exp2", [Pure, AllTypesMatch<["source", "result"]>]> {
+  let summary = "2 to the power of scaled differences";
+  let description = [{
+    `2^(factor (x - top))` of each element `x`: the weights of a softmax, where `top`
+    are the largest of their rows and the factor makes e of 2. Of rows, what corrects
+    weights when `top` has changed. A short form of a `tile.map`.
+
+    Constraints: (E2) as many rows as the source; (E3) fragments are accumulators,
+    and no sum is partial.
+
+    ```mlir
+    %p = tile.exp2 %s minus %top times %factor : !tile.frag<64x128xf32>, !tile.rows<64xf32>
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[Tile_FragmentType, Tile_RowsType]>:$source,
+                       Tile_RowsType:$top, F32:$factor);
+  let results = (outs AnyTypeOf<[Tile_FragmentType, Tile_RowsType]>:$result);
+  let assemblyFormat = [{
+    $source `minus` $top `times` $factor attr-dict `:` qualified(type($source)) `,` qualified(type($top))
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_MaskOp : Tile_Op<"mask", [
+    Pure, AttrSizedOperandSegments, AllTypesMatch<["source", "result"]>]> {
+  let summary = "-inf in place of scores of keys that a query does not see";
+  let description = [{
+    Element `(i, j)` is the score of key `keys + j`. It stays where the key is before
+    `end`; or, with `queries`, where it is not after the query `queries + i` and,
+    with a `window`, less than that many keys before it.
+
+    With `if`, nothing happens where the condition does not hold. A loop in which the
+    index decides (`tile.mask ... if (index < bound)`) becomes a loop with masks and
+    one without. A short form of a `tile.map`.
+
+    Constraints: (E12) there are queries, or there is an end; (E13) a window is
+    positive and needs queries; (E3) the fragment is an accumulator.
+
+    ```mlir
+    %m = tile.mask %s queries %query keys %key if %edge : !tile.frag<64x128xf32>
+    ```
+  }];
+  let arguments = (ins Tile_FragmentType:$source, Optional<Index>:$queries,
+                       Index:$keys, Optional<Index>:$end,
+                       Optional<I1>:$condition, OptionalAttr<I64Attr>:$window);
+  let results = (outs Tile_FragmentType:$result);
+  let assemblyFormat = [{
+    $source (`queries` $queries^)? `keys` $keys (`end` $end^)? (`window` $window^)?
+    (`if` $condition^)? attr-dict `:` qualified(type($source))
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, HasParent<"MapOp">]> {
   let summary = "the element that a map computes";
   let arguments = (ins AnyFloat:$value);
   let assemblyFormat = "$value attr-dict `:` qualified(type($value))";
 }
 
-def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
+def Tile_RowReduceOp : Tile_Op<"row_reduce", [
+    Pure, OptionalTypesMatchWith<"what was before has the type of the result",
+                                 "result", "before", "$_self">]> {
   let summary = "reduce each row of a fragment";
   let description = [{
-    The sum may stay partial, see `!tile.rows`.
+    The sum may stay partial, see `!tile.rows`. With `onto`, what was there before
+    is one element more of each row.
 
     Constraints: (E2) as many rows as the fragment; (E6) only a sum is partial.
   }];
-  let arguments = (ins Tile_ReductionAttr:$kind, Tile_FragmentType:$source);
+  let arguments = (ins Tile_ReductionAttr:$kind, Tile_FragmentType:$source,
+                       Optional<Tile_RowsType>:$before);
   let results = (outs Tile_RowsType:$result);
-  let assemblyFormat = "$kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
+  let builders = [
+    OpBuilder<(ins "mlir::Type":$result, "Reduction":$kind, "mlir::Value":$source), [{
+      build($_builder, $_state, result, kind, source, mlir::Value());
+    }]>];
+  let assemblyFormat = "$kind $source (`onto` $before^)? attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
 

@@ -197,6 +197,30 @@ LogicalResult ClearRowsOp::verify() {
   return verifyInside<ConsumersOp>(*this, "(D6)");
 }
 
+LogicalResult RotateOp::verify() {
+  SharedType tile = getTile().getType();
+  FragmentType cos = getCos().getType();
+  if (failed(verifyInside<ConsumersOp>(*this, "(D6)")))
+    return failure();
+  if (cos.getRows() != tile.getRows() ||
+      2 * cos.getColumns() > tile.getColumns())
+    return emitOpError("(F1) ") << cos << " does not rotate " << tile;
+  if (cos.getOperand())
+    return emitOpError("(F3) the fragments are accumulators");
+  if (!tile.isSwizzled() || !isHalf(tile.getElementType()))
+    return emitOpError("(M6) ") << tile << " is not swizzled";
+  return success();
+}
+
+LogicalResult SkipOp::verify() {
+  if (failed(verifyInside<ConsumersOp>(*this, "(D6)")))
+    return failure();
+  for (Value ring : getRings())
+    if (failed(verifyRing(*this, ring)))
+      return failure();
+  return success();
+}
+
 LogicalResult StoreOp::verify() {
   if (failed(verifyInside<ConsumersOp>(*this, "(D6)")) ||
       failed(verifyIndices(*this, getDestination().getType(), getIndices())))
@@ -336,6 +360,27 @@ LogicalResult MapOp::verifyRegions() {
       (!hasColumn && !getColumn().use_empty()))
     return emitOpError("(E11) the body reads a position that ")
            << getType() << " does not have";
+  return success();
+}
+
+LogicalResult Exp2Op::verify() {
+  if (!fits(getTop().getType(), getType()))
+    return emitOpError("(E2) ")
+           << getTop().getType() << " does not fit " << getType();
+  auto fragment = dyn_cast<FragmentType>(getType());
+  if ((fragment && fragment.getOperand()) || isPartial(getType()) ||
+      isPartial(getTop().getType()))
+    return emitOpError("(E3) takes accumulators and whole numbers of rows");
+  return success();
+}
+
+LogicalResult MaskOp::verify() {
+  if (bool(getQueries()) == bool(getEnd()))
+    return emitOpError("(E12) there are either queries or an end");
+  if (getWindowAttr() && (!getQueries() || getWindowAttr().getInt() <= 0))
+    return emitOpError("(E13) a window is positive and needs queries");
+  if (getType().getOperand())
+    return emitOpError("(E3) the fragment is an accumulator");
   return success();
 }
 

@@ -48,24 +48,28 @@ OpFoldResult AppendKVOp::fold(FoldAdaptor) {
   return {};
 }
 
-/// An empty tensor of the type and shape of `op`'s first result.
-static Value createEmptyLike(PatternRewriter &rewriter, Operation *op) {
+/// An empty tensor of the type and shape of a result of `op`.
+static Value createEmptyLike(PatternRewriter &rewriter, Operation *op,
+                             unsigned result = 0) {
   ReifiedRankedShapedTypeDims shapes;
   if (failed(reifyResultShapes(rewriter, op, shapes)))
     return {};
-  auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  return tensor::EmptyOp::create(rewriter, op->getLoc(), shapes[0],
+  auto type = cast<RankedTensorType>(op->getResult(result).getType());
+  return tensor::EmptyOp::create(rewriter, op->getLoc(), shapes[result],
                                  type.getElementType(), type.getEncoding());
 }
 
-// attention over zero queries -> an empty tensor
+// attention over zero queries -> empty tensors
 static LogicalResult foldEmptyAttention(AttentionOp op,
                                         PatternRewriter &rewriter) {
   if (!hasNoTokens(op.getResult()))
     return rewriter.notifyMatchFailure(op, "has tokens");
-  Value empty = createEmptyLike(rewriter, op);
-  if (!empty)
-    return rewriter.notifyMatchFailure(op, "shape cannot be reified");
+  SmallVector<Value> empty;
+  for (unsigned result = 0; result < op->getNumResults(); ++result) {
+    empty.push_back(createEmptyLike(rewriter, op, result));
+    if (!empty.back())
+      return rewriter.notifyMatchFailure(op, "shape cannot be reified");
+  }
   rewriter.replaceOp(op, empty);
   return success();
 }

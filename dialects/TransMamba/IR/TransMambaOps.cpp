@@ -87,13 +87,20 @@ REIFY_LIKE(CausalConv1DOp, getInput())
 REIFY_LIKE(RopeOp, getInput())
 // Heads and head dimensions are static wherever batch and tokens are not, or
 // equal to q's: the verifiers see to it.
-REIFY_LIKE(AttentionOp, getQ())
 REIFY_LIKE(CachedAttentionOp, getQ())
 REIFY_LIKE(SSDScanOp, getQ())
 REIFY_LIKE(SwitchOp, getQ())
 REIFY_LIKE(SelectiveScanOp, getU())
 REIFY_LIKE(SelectReadingOp, getAttention())
 #undef REIFY_LIKE
+
+LogicalResult
+AttentionOp::reifyResultShapes(OpBuilder &builder,
+                               ReifiedRankedShapedTypeDims &shapes) {
+  for (Value result : getOperation()->getResults())
+    shapes.push_back(shapeLike(builder, getLoc(), result, getQ()));
+  return success();
+}
 
 //===----------------------------------------------------------------------===//
 // Symbol users

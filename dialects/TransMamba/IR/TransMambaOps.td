@@ -313,7 +313,10 @@ def TransMamba_AttentionOp : TransMamba_TensorOp<"attention"> {
     or `j <= t` with `causal`; only `t - j < window` where a window is given; only `j < lengths[b]`. Grouped heads. A query that sees no key, or that
     stands at `t >= lengths[b]` in causal attention, gives zeros. `scale` defaults to `1 / sqrt(N)`.
 
-    Constraints: (C1) q, k, v agree in batch and k, v in tokens; (C2) q and k agree in head dimension; (C3) the numbers of heads divide the largest; (C4) causal attention has as many queries as keys; (C5) the result is `B x T x H x D`; (C6) the window is positive and needs `causal`; (C7) lengths have one element a row; (C8) element types agree; (C9) the scale is finite.
+    Where a second result is asked for, it is `log sum_j exp(scale q[b, t, h] . k[b, j, h])` over the same keys, in f32: what joins attention to parts of the keys, and what a gradient needs. A query that
+    gives zeros has -inf.
+
+    Constraints: (C1) q, k, v agree in batch and k, v in tokens; (C2) q and k agree in head dimension; (C3) the numbers of heads divide the largest; (C4) causal attention has as many queries as keys; (C5) the result is `B x T x H x D`; (C6) the window is positive and needs `causal`; (C7) lengths have one element a row; (C8) element types agree; (C9) the scale is finite; (C10) the logarithms are `B x T x H`.
 
     ```mlir
     func.func @f(%q: tensor<?x?x4x48xf32>, %k: tensor<?x?x2x48xf32>, %v: tensor<?x?x2x48xf32>) -> tensor<?x?x4x48xf32> {
@@ -327,10 +330,20 @@ def TransMamba_AttentionOp : TransMamba_TensorOp<"attention"> {
     TransMamba_Float4D:$v, Optional<TransMamba_PerRow>:$lengths,
     OptionalAttr<F64Attr>:$scale, UnitAttr:$causal,
     OptionalAttr<I64Attr>:$window);
-  let results = (outs TransMamba_Float4D:$result);
+  let results = (outs TransMamba_Float4D:$result,
+                      Optional<TransMamba_F32x3D>:$lse);
+  let builders = [
+    /// Without the logarithms.
+    OpBuilder<(ins "mlir::Type":$result, "mlir::Value":$q, "mlir::Value":$k,
+                   "mlir::Value":$v, "mlir::Value":$lengths,
+                   "mlir::FloatAttr":$scale, "mlir::UnitAttr":$causal,
+                   "mlir::IntegerAttr":$window), [{
+      build($_builder, $_state, result, mlir::Type(), q, k, v, lengths, scale,
+            causal, window);
+    }]>];
   let assemblyFormat = [{
     $q `,` $k `,` $v (`lengths` `(` $lengths^ `:` type($lengths) `)`)?
-    attr-dict `:` type($q) `,` type($k) `,` type($v) `->` type($result)
+    attr-dict `:` type($q) `,` type($k) `,` type($v) `->` type($result) (`,` type($lse)^)?
   }];
   let hasCanonicalizer = 1;
 }
@@ -341,8 +354,9 @@ def TransMamba_AppendKVOp : TransMamba_Op<"append_kv", [
   let description = [{
     Token `t` of row `b` goes to slot `at[b] + t` (`t` without `at`) if that slot exists and `t < lengths[b]`; other tokens are dropped: a
     cache holds what stands before the TransPoint. Operands with fewer heads than the cache are repeated by the rule of grouped heads.
+    With `rope_theta` the keys are rotated on the way, as by `rope` at their slots.
 
-    Constraints: (C1) k and v agree in batch and tokens; (C2) their head dimensions are the cache's; (C3) their heads divide the cache's; (C4) element types agree; (C5) lengths and positions have one element a row. (S1) the cache has no other use.
+    Constraints: (C1) k and v agree in batch and tokens; (C2) their head dimensions are the cache's; (C3) their heads divide the cache's; (C4) element types agree; (C5) lengths and positions have one element a row; (C6) theta is positive, `rotary_dim` even and in `[2, D]`, and neither `rotary_dim` nor `interleaved` stands without theta. (S1) the cache has no other use.
 
     ```mlir
     func.func @f(%c: !transmamba.kv_cache<layer = 1, 2x48xf32>, %k: tensor<?x1x2x48xf32>, %v: tensor<?x1x2x48xf32>,
@@ -355,8 +369,16 @@ def TransMamba_AppendKVOp : TransMamba_Op<"append_kv", [
   }];
   let arguments = (ins TransMamba_KVCacheType:$cache, TransMamba_Float4D:$k,
     TransMamba_Float4D:$v, Optional<TransMamba_PerRow>:$positions,
-    Optional<TransMamba_PerRow>:$lengths);
+    Optional<TransMamba_PerRow>:$lengths, OptionalAttr<F64Attr>:$rope_theta,
+    OptionalAttr<I64Attr>:$rotary_dim, UnitAttr:$interleaved);
   let results = (outs TransMamba_KVCacheType:$result);
+  let builders = [
+    /// Keys that are rotated already, or never.
+    OpBuilder<(ins "mlir::Value":$cache, "mlir::Value":$k, "mlir::Value":$v,
+                   "mlir::Value":$positions, "mlir::Value":$lengths), [{
+      build($_builder, $_state, cache.getType(), cache, k, v, positions, lengths,
+            mlir::FloatAttr(), mlir::IntegerAttr(), mlir::UnitAttr());
+    }]>];
   let assemblyFormat = [{
     $cache `,` $k `,` $v (`at` `(` $positions^ `:` type($positions) `)`)?
     (`lengths` `(` $lengths^ `:` type($lengths) `)`)?

@@ -293,6 +293,20 @@ static LogicalResult verifyRotaryDim(Operation *op, StringRef rule,
   return success();
 }
 
+/// A rotation that an operation has besides what it does, or none.
+template <typename OpTy>
+static LogicalResult verifyRotation(OpTy op, StringRef rule, int64_t headDim) {
+  if (!op.getRopeTheta()) {
+    if (op.getRotaryDimAttr() || op.getInterleaved())
+      return op.emitOpError()
+             << "(" << rule << ") rotary_dim and interleaved need a theta";
+    return success();
+  }
+  if (!isPositive(*op.getRopeTheta()))
+    return op.emitOpError() << "(" << rule << ") theta must be positive";
+  return verifyRotaryDim(op, rule, op.getRotaryDimAttr(), headDim);
+}
+
 LogicalResult RopeOp::verify() {
   if (!isPositive(getTheta()))
     return emitOpError("(C1) theta must be positive");
@@ -327,9 +341,18 @@ LogicalResult AttentionOp::verify() {
                           getQ())))
     return failure();
   if (failed(verifySameElement(*this, "C8",
-                               {getQ(), getK(), getV(), getResult()})))
+                               {getQ(), getK(), getV(), getResult()})) ||
+      failed(verifyScale(*this, "C9", getScaleAttr())))
     return failure();
-  return verifyScale(*this, "C9", getScaleAttr());
+  if (!getLse())
+    return success();
+  if (failed(verifySame(*this, "C10", "rows of the logarithms",
+                        {{getQ(), 0}, {getLse(), 0}})) ||
+      failed(verifySame(*this, "C10", "tokens of the logarithms",
+                        {{getQ(), 1}, {getLse(), 1}})))
+    return failure();
+  return verifyStaticSize(*this, "C10", "the number of heads of the logarithms",
+                          shapeOf(getLse())[2], *heads);
 }
 
 LogicalResult AppendKVOp::verify() {
@@ -352,7 +375,8 @@ LogicalResult AppendKVOp::verify() {
   if (failed(verifyPerRow(*this, "C5", "the number of lengths", getLengths(),
                           getK())) ||
       failed(verifyPerRow(*this, "C5", "the number of positions",
-                          getPositions(), getK())))
+                          getPositions(), getK())) ||
+      failed(verifyRotation(*this, "C6", shapeOf(getK())[3])))
     return failure();
   return verifyOnlyUse(*this, getCache());
 }
@@ -561,15 +585,8 @@ LogicalResult SwitchOp::verify() {
   if (failed(verifySameElement(*this, "C12",
                                {getQ(), getK(), getV(), getResult()})))
     return failure();
-  if (getRopeTheta()) {
-    if (!isPositive(*getRopeTheta()))
-      return emitOpError("(C13) theta must be positive");
-    if (failed(verifyRotaryDim(*this, "C13", getRotaryDimAttr(), keyDim)))
-      return failure();
-  } else if (getRotaryDimAttr() || getInterleaved()) {
-    return emitOpError("(C13) rotary_dim and interleaved need a theta");
-  }
-  if (failed(verifyScale(*this, "C14", getScaleAttr())) ||
+  if (failed(verifyRotation(*this, "C13", keyDim)) ||
+      failed(verifyScale(*this, "C14", getScaleAttr())) ||
       failed(verifyOnlyUse(*this, getInit())))
     return failure();
   return verifyOnlyUse(*this, getCache());

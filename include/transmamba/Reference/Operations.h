@@ -103,10 +103,12 @@ struct Attention {
   bool causal = false;
   std::optional<int64_t> window;
 };
-/// q [B,T,Hq,N], k [B,S,Hk,N], v [B,S,Hv,D], lengths [B] or null -> [B,T,H,D].
+/// q [B,T,Hq,N], k [B,S,Hk,N], v [B,S,Hv,D], lengths [B] or null -> [B,T,H,D],
+/// and where they are wanted the logarithms of the sums [B,T,H].
 llvm::Expected<FloatTensor>
 attention(const FloatTensor &q, const FloatTensor &k, const FloatTensor &v,
-          const IntTensor *lengths, const Attention &options);
+          const IntTensor *lengths, const Attention &options,
+          FloatTensor *logarithms = nullptr);
 
 /// cache [B,2,H,capacity,D], k, v [B,T,Hx,D] -> the cache with them.
 llvm::Expected<FloatTensor> appendKV(const FloatTensor &cache,

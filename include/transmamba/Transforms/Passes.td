@@ -162,4 +162,32 @@ def LastTokenOnly : Pass<"transmamba-last-token-only", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def FuseRotation : Pass<"transmamba-fuse-rotation", "::mlir::func::FuncOp"> {
+  let summary = "Rotate keys on their way to a cache";
+  let description = [{
+    A `rope` of keys that nothing but `append_kv` reads, at the same positions,
+    becomes a part of it: one pass over the keys instead of two.
+
+    ```mlir
+    func.func @f(%c: !transmamba.kv_cache<layer = 0, 4x8xf32>, %k: tensor<2x1x4x8xf32>, %v: tensor<2x1x4x8xf32>, %pos: tensor<2xi32>)
+        -> !transmamba.kv_cache<layer = 0, 4x8xf32> {
+      %r = transmamba.rope %k at(%pos : tensor<2xi32>) theta 1.0e+04 : tensor<2x1x4x8xf32>
+      %n = transmamba.append_kv %c, %r, %v at(%pos : tensor<2xi32>)
+          : !transmamba.kv_cache<layer = 0, 4x8xf32>, tensor<2x1x4x8xf32>, tensor<2x1x4x8xf32>
+      return %n : !transmamba.kv_cache<layer = 0, 4x8xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @f(%arg0: !transmamba.kv_cache<layer = 0, 4x8xf32>, %arg1: tensor<2x1x4x8xf32>, %arg2: tensor<2x1x4x8xf32>, %arg3: tensor<2xi32>) -> !transmamba.kv_cache<layer = 0, 4x8xf32> {
+      %0 = transmamba.append_kv %arg0, %arg1, %arg2 at(%arg3 : tensor<2xi32>) {rope_theta = 1.000000e+04 : f64} : !transmamba.kv_cache<layer = 0, 4x8xf32>, tensor<2x1x4x8xf32>, tensor<2x1x4x8xf32>
+      return %0 : !transmamba.kv_cache<layer = 0, 4x8xf32>
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numFused", "rotations", "Rotations that became part of append_kv">
+  ];
+}
+
 #endif // TRANSMAMBA_TRANSFORMS_PASSES

@@ -98,6 +98,7 @@ LogicalResult KernelEmitter::emitTileOperation(Operation *op, Role &role) {
       CASE(AllocOp, emitAlloc)
       CASE(RowSliceOp, emitSlice)
       CASE(ClearRowsOp, emitClearRows)
+      CASE(RotateOp, emitRotate)
       CASE(LoadFragmentOp, emitLoadFragment)
       CASE(StoreFragmentOp, emitStoreFragment)
       CASE(StoreOp, emitStore)

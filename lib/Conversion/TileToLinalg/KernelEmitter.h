@@ -144,6 +144,7 @@ private:
   void emitAlloc(AllocOp op, Role &role);
   void emitSlice(RowSliceOp op, Role &role);
   void emitClearRows(ClearRowsOp op, Role &role);
+  void emitRotate(RotateOp op, Role &role);
   void emitLoadFragment(LoadFragmentOp op, Role &role);
   void emitStoreFragment(StoreFragmentOp op, Role &role);
   void emitStore(StoreOp op, Role &role);

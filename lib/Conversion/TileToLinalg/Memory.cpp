@@ -179,6 +179,44 @@ void KernelEmitter::emitClearRows(ClearRowsOp op, Role &role) {
   });
 }
 
+void KernelEmitter::emitRotate(RotateOp op, Role &role) {
+  SmallVector<Value, 2> tile = role.lookup(op.getTile());
+  FragmentType type = op.getCos().getType();
+  Type element = op.getTile().getType().getElementType();
+  emitHeldCheck(tile, role);
+  emitBarrierCheck(tile[1], role);
+  emitInUseCheck(tile[1], role);
+  Value none = constant(0), two = constant(2);
+  Box pairs{{none, none},
+            none,
+            constant(type.getRows()),
+            none,
+            constant(type.getColumns())};
+  emitLoops(pairs, [&](Value row, Value pair, ValueRange at) {
+    Value first = pair, second = add(pair, constant(type.getColumns()));
+    if (op.getInterleaved()) {
+      first = arith::MulIOp::create(builder, loc, pair, two);
+      second = add(first, constant(1));
+    }
+    auto getNumber = [&](Value fragment) -> Value {
+      return tensor::ExtractOp::create(builder, loc, role.get(fragment), at);
+    };
+    auto multiply = [&](Value u, Value v) -> Value {
+      return arith::MulFOp::create(builder, loc, u, v);
+    };
+    Type f32 = builder.getF32Type();
+    Value x = convertFloat(load(tile[0], {row, first}), f32),
+          y = convertFloat(load(tile[0], {row, second}), f32),
+          cos = getNumber(op.getCos()), sin = getNumber(op.getSin());
+    Value u =
+        arith::SubFOp::create(builder, loc, multiply(x, cos), multiply(y, sin));
+    Value v =
+        arith::AddFOp::create(builder, loc, multiply(y, cos), multiply(x, sin));
+    store(convertFloat(u, element), tile[0], {row, first});
+    store(convertFloat(v, element), tile[0], {row, second});
+  });
+}
+
 /// A tile, or its transpose, as a tensor. It may have more rows, which hold
 /// poison.
 Value KernelEmitter::emitReadTile(Value tile, bool transpose, int64_t rows,

@@ -7,6 +7,7 @@
 #include "transmamba/Conversion/TileToLinalg/TileToLinalg.h"
 
 #include "KernelEmitter.h"
+#include "Tile/Transforms/ShortForms.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -73,6 +74,7 @@ public:
     if (walk.wasInterrupted())
       return signalPassFailure();
     for (KernelOp kernel : kernels) {
+      expandShortForms(kernel);
       func::FuncOp function = createFunction(kernel);
       if (failed(KernelEmitter(kernel, function).emit()))
         return signalPassFailure();

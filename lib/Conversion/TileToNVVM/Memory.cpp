@@ -206,6 +206,79 @@ private:
   }
 };
 
+// Pairs lie where the fragments have their numbers, whatever thread the tile's
+// own layout would give them to.
+class RotatePattern final : public TilePattern<RotateOp> {
+public:
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(RotateOp op, Adaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit(rewriter, op.getLoc());
+    FragmentType type = op.getCos().getType();
+    Type element = op.getTile().getType().getElementType();
+    TileAddresses addresses(emit, single(adaptor.getTile()), op.getTile());
+    bool interleaved = op.getInterleaved();
+    Value row = emit.fragmentRow(), column = emit.fragmentColumn();
+    if (interleaved)
+      column = emit.mul(column, 2);
+    // Two pairs are four elements in two registers. All are loaded before any
+    // is stored: nobody could tell LLVM that they are different ones.
+    struct Pairs {
+      int64_t number;
+      Value places[2], elements[2];
+    };
+    SmallVector<Pairs> all;
+    for (int64_t block = 0; block < type.getRows() / 64; ++block)
+      for (int64_t j = 0; j < type.getColumns() / 8; ++j)
+        for (int64_t second = 0; second < 2; ++second) {
+          Pairs &pairs = all.emplace_back();
+          pairs.number = getRegister(type.getColumns(), block, j, second, 0);
+          int64_t first = interleaved ? 16 * j : 8 * j,
+                  distance = interleaved ? 2 : type.getColumns();
+          for (int64_t i = 0; i < 2; ++i) {
+            pairs.places[i] = addresses.at(row, column, 64 * block + 8 * second,
+                                           first + i * distance);
+            pairs.elements[i] = emit.load(pairs.places[i]);
+          }
+        }
+    for (const Pairs &pairs : all) {
+      SmallVector<Value, 4> numbers;
+      for (Value both : pairs.elements)
+        for (bool upper : {false, true})
+          numbers.push_back(
+              arith::ExtFOp::create(rewriter, op.getLoc(), emit.f32,
+                                    emit.unpack(both, upper, element)));
+      for (int64_t i = 0; i < 2; ++i)
+        rotate(emit, numbers[interleaved ? 2 * i : i],
+               numbers[interleaved ? 2 * i + 1 : 2 + i],
+               adaptor.getCos()[pairs.number + i],
+               adaptor.getSin()[pairs.number + i]);
+      for (int64_t i = 0; i < 2; ++i)
+        emit.store(emit.pack(numbers[2 * i], numbers[2 * i + 1], element),
+                   pairs.places[i]);
+    }
+    if (plan.target.hasAsyncProxy)
+      emit.assembly("fence.proxy.async.shared::cta;", "", {});
+    emit.warpgroupBarrier();
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  static void rotate(Emitter &emit, Value &x, Value &y, Value cos, Value sin) {
+    OpBuilder &b = emit.builder;
+    auto multiply = [&](Value u, Value v) -> Value {
+      return arith::MulFOp::create(b, emit.loc, u, v);
+    };
+    Value u =
+        arith::SubFOp::create(b, emit.loc, multiply(x, cos), multiply(y, sin));
+    y = arith::AddFOp::create(b, emit.loc, multiply(y, cos), multiply(x, sin));
+    x = u;
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // Global memory
 //===----------------------------------------------------------------------===//
@@ -362,9 +435,9 @@ public:
 
 void populateMemoryPatterns(TypeConverter &converter, const KernelPlan &plan,
                             RewritePatternSet &patterns) {
-  patterns.add<ClearRowsPattern, LoadFragmentPattern, StoreFragmentPattern,
-               ReadPattern, WritePattern>(converter, patterns.getContext(),
-                                          plan);
+  patterns.add<ClearRowsPattern, LoadFragmentPattern, RotatePattern,
+               StoreFragmentPattern, ReadPattern, WritePattern>(
+      converter, patterns.getContext(), plan);
 }
 
 } // namespace transmamba::tile

@@ -7,6 +7,7 @@
 #include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 
 #include "Patterns.h"
+#include "Tile/Transforms/ShortForms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -124,6 +125,7 @@ public:
     // Nothing else of the module: indices of a gpu.func stay indices.
     SmallVector<Operation *> kernels;
     for (auto kernel : module.getOps<KernelOp>()) {
+      expandShortForms(kernel);
       if (failed(planKernel(kernel, plan)))
         return signalPassFailure();
       kernels.push_back(kernel);

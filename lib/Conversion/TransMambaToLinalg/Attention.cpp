@@ -31,8 +31,11 @@ struct LowerAttention final : TransMambaPattern<AttentionOp> {
     SmallVector<Index> sizes = tile.dims(kernel.q);
     sizes[2] = tile.constant(shapeOf(op.getResult())[2]);
     sizes[3] = tile.constant(shape.valueDim);
-    rewriter.replaceOp(
-        op, emitAttention(tile, shape, kernel, tile.empty(sizes, shape.type)));
+    SmallVector<Value> inits{tile.empty(sizes, shape.type)};
+    if (op.getLse())
+      inits.push_back(
+          tile.empty(ArrayRef(sizes).drop_back(), elementOf(op.getLse())));
+    rewriter.replaceOp(op, emitAttention(tile, shape, kernel, inits));
     return success();
   }
 };

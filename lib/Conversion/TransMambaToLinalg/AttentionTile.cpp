@@ -219,11 +219,37 @@ static Softmax emitKeys(TileBuilder &tile, const AttentionShape &shape,
   return {state[0], state[1], state[2]};
 }
 
+/// Whether row i is one of the `count` queries, and sees a key.
+static Value hasResult(TileBuilder &tile, Value sum, Value count) {
+  OpBuilder &builder = tile.getBuilder();
+  Location loc = tile.getLoc();
+  Value some = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT,
+                                     sum, tile.f32(0.0));
+  Value isQuery = tile.less(tile.loopIndex(0), count);
+  return arith::AndIOp::create(builder, loc, some, isQuery);
+}
+
+/// Writes `dest` [rows], the logarithms of the sums of exponentials.
+static Value finishLogarithms(TileBuilder &tile, const Softmax &softmax,
+                              Index count, Value dest) {
+  Index writtenRows = tile.dim(dest, 0);
+  Value highest = tile.slice(softmax.maximum, tile.constant(0), writtenRows);
+  Value total = tile.slice(softmax.sum, tile.constant(0), writtenRows);
+  Value countValue = tile.value(count);
+  return tile.pointwise({highest, total}, {}, dest, [&](ValueRange args) {
+    // The largest score adds 1 to the sum.
+    Value log = math::Log1pOp::create(tile.getBuilder(), tile.getLoc(),
+                                      tile.subf(args[1], tile.f32(1.0)));
+    return tile.select(hasResult(tile, args[1], countValue),
+                       tile.addf(args[0], log),
+                       tile.f32(-std::numeric_limits<float>::infinity()));
+  });
+}
+
 /// Writes `dest` [rows, valueDim], of which `count` rows are those of queries.
 static Value finishRows(TileBuilder &tile, const Softmax &softmax, Index count,
                         Value dest) {
   OpBuilder &builder = tile.getBuilder();
-  Location loc = tile.getLoc();
   AffineMap byRow = tile.map(2, {0});
   AffineMap identity = builder.getMultiDimIdentityMap(2);
   // Rows without a query, or whose query saw no key, give zeros.
@@ -233,11 +259,8 @@ static Value finishRows(TileBuilder &tile, const Softmax &softmax, Index count,
   Value countValue = tile.value(count);
   return tile.pointwise(
       {written, total}, {identity, byRow}, dest, [&](ValueRange args) {
-        Value some = arith::CmpFOp::create(
-            builder, loc, arith::CmpFPredicate::OGT, args[1], tile.f32(0.0));
-        Value isQuery = tile.less(tile.loopIndex(0), countValue);
-        Value good = arith::AndIOp::create(builder, loc, some, isQuery);
-        return tile.select(good, tile.divf(args[0], args[1]), tile.f32(0.0));
+        return tile.select(hasResult(tile, args[1], countValue),
+                           tile.divf(args[0], args[1]), tile.f32(0.0));
       });
 }
 
@@ -275,9 +298,9 @@ public:
   AttentionEmitter(TileBuilder &tile, const AttentionShape &shape,
                    const AttentionKernel &kernel, int64_t heads);
 
-  Value emit(Value init);
+  ResultRange emit(ValueRange inits);
   /// With the keys of each query in segments.
-  Value emitSplit(Value init);
+  ResultRange emitSplit(Value init);
 
 private:
   /// The queries of a point of the grid, and where their result goes.
@@ -415,19 +438,29 @@ TileStore AttentionEmitter::store(const Place &place, const Softmax &softmax,
   return {y, output, offsets, sizes};
 }
 
-Value AttentionEmitter::emit(Value init) {
+ResultRange AttentionEmitter::emit(ValueRange inits) {
   Index queries = tokens;
   if (kernel.point && !kernel.positions)
     queries = tile.min(tokens, constant(*kernel.point));
   auto body = [&](ValueRange point, ValueRange outputs) {
     Place place = findPlace(point[0], point[1], point[2]);
     readQueries(place);
-    return SmallVector<TileStore>{store(place, walkKeys(place), outputs[0])};
+    Softmax softmax = walkKeys(place);
+    SmallVector<TileStore> stores{store(place, softmax, outputs[0])};
+    if (outputs.size() > 1) {
+      SmallVector<Index> offsets = {place.row, place.first, place.head};
+      SmallVector<Index> sizes = {constant(1), place.written, constant(1)};
+      Value logarithms =
+          finishLogarithms(tile, softmax, place.queries.count,
+                           tile.slice(outputs[1], offsets, sizes, {1}));
+      stores.push_back({logarithms, outputs[1], offsets, sizes});
+    }
+    return stores;
   };
   return tile.forall(
       "attention",
       {batch, constant(heads), tile.ceilDiv(queries, shape.queryBlock)},
-      countWork(tile, shape, kernel, heads, queries), init, body)[0];
+      countWork(tile, shape, kernel, heads, queries), inits, body);
 }
 
 Softmax AttentionEmitter::combine(ValueRange parts, const Place &place,
@@ -472,7 +505,7 @@ Softmax AttentionEmitter::combine(ValueRange parts, const Place &place,
 // Each segment of the cache is a workgroup, which leaves its sums and their
 // maximum; another kernel weighs them by exp(m_s - max m). Segments that no
 // query sees leave nothing, and nobody reads them.
-Value AttentionEmitter::emitSplit(Value init) {
+ResultRange AttentionEmitter::emitSplit(Value init) {
   OpBuilder &builder = tile.getBuilder();
   Type f32 = builder.getF32Type();
   int64_t size = *shape.keySegment;
@@ -514,11 +547,13 @@ Value AttentionEmitter::emitSplit(Value init) {
         return SmallVector<TileStore>{
             store(place, combine(left, place, first, tile.sub(seen, first)),
                   outputs[0])};
-      })[0];
+      });
 }
 
-Value transmamba::emitAttention(TileBuilder &tile, const AttentionShape &shape,
-                                const AttentionKernel &kernel, Value init) {
-  AttentionEmitter emitter(tile, shape, kernel, shapeOf(init)[2]);
-  return shape.keySegment ? emitter.emitSplit(init) : emitter.emit(init);
+ResultRange transmamba::emitAttention(TileBuilder &tile,
+                                      const AttentionShape &shape,
+                                      const AttentionKernel &kernel,
+                                      ValueRange inits) {
+  AttentionEmitter emitter(tile, shape, kernel, shapeOf(inits[0])[2]);
+  return shape.keySegment ? emitter.emitSplit(inits[0]) : emitter.emit(inits);
 }

@@ -48,17 +48,19 @@ struct AttentionKernel {
   std::optional<Rotation> rotation;
 };
 
-/// Flash attention, one workgroup for (row, head, block of queries), into
-/// `init` [B, T, H, D]:
+/// Flash attention, one workgroup for (row, head, block of queries), into the
+/// first of `inits` [B, T, H, D]:
 ///
 ///   for each block of keys, with a running maximum m and sum l of each query,
 ///     m' = max(m, max_j s_j);  c = exp(m - m');  p_j = exp(s_j - m')
 ///     l' = c l + sum_j p_j;    acc' = c acc + sum_j p_j v_j
 ///   y = acc / l
 ///
-/// in f32. Queries beyond the length give zeros.
-mlir::Value emitAttention(TileBuilder &tile, const AttentionShape &shape,
-                          const AttentionKernel &kernel, mlir::Value init);
+/// in f32. Queries beyond the length give zeros. Where there is a second of
+/// `inits` [B, T, H], it gets m + log l, and -inf where there are zeros.
+mlir::ResultRange emitAttention(TileBuilder &tile, const AttentionShape &shape,
+                                const AttentionKernel &kernel,
+                                mlir::ValueRange inits);
 
 } // namespace transmamba
 

@@ -84,9 +84,10 @@ struct LowerAppendKV final : TransMambaPattern<AppendKVOp> {
   matchAndRewrite(AppendKVOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     TileBuilder tile(rewriter, op.getLoc());
-    CacheAppend append{adaptor.getCache(),   adaptor.getK(),
-                       adaptor.getV(),       adaptor.getPositions(),
-                       adaptor.getLengths(), std::nullopt};
+    CacheAppend append{
+        adaptor.getCache(),   adaptor.getK(),
+        adaptor.getV(),       adaptor.getPositions(),
+        adaptor.getLengths(), lowering.ropeTables.get(rewriter, op)};
     rewriter.replaceOp(op, emitCacheAppend(tile, lowering.sizes, append));
     return success();
   }

@@ -7,7 +7,6 @@
 #include "RopeTables.h"
 #include "TransMamba/IR/TransMambaOps.h"
 #include "llvm/ADT/bit.h"
-#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using namespace transmamba;
@@ -16,37 +15,12 @@ using namespace transmamba;
 // Declaration
 //===----------------------------------------------------------------------===//
 
-/// `rope.cos.10000.48x512`, made unique if the module uses the name otherwise.
-static StringAttr declareTable(OpBuilder &builder, SymbolTable &symbols,
-                               Location loc, double theta, bool sine,
-                               int64_t positions, int64_t rotaryDim) {
-  std::string name;
-  llvm::raw_string_ostream(name)
-      << "rope." << (sine ? "sin." : "cos.") << llvm::format("%.9g", theta)
-      << "." << rotaryDim << "x" << positions;
-  auto type =
-      RankedTensorType::get({positions, rotaryDim / 2}, builder.getF32Type());
-  auto table = RopeTableAttr::get(builder.getContext(),
-                                  builder.getF64FloatAttr(theta), sine);
-  if (auto present = symbols.lookup<ParameterOp>(name))
-    if (present.getType() == type && present.getTableAttr() == table)
-      return present.getSymNameAttr();
-  auto parameter = ParameterOp::create(
-      builder, loc, builder.getStringAttr(name), TypeAttr::get(type),
-      /*source=*/StringAttr(),
-      WeightTransformAttr::get(builder.getContext(), WeightTransform::None),
-      table);
-  return symbols.insert(parameter);
-}
-
-LogicalResult RopeTables::declare(ModuleOp module,
-                                  std::optional<int64_t> maxSequence) {
+LogicalResult RopeTables::declare(ModuleOp module, const StateLayout &layout) {
   SymbolTable symbols(module);
-  OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   WalkResult result = module.walk([&](Operation *op) {
     double theta;
     int64_t rotaryDim;
-    std::optional<int64_t> positions = maxSequence;
+    std::optional<int64_t> positions = layout.getMaxSequence();
     bool interleaved;
     if (auto rope = dyn_cast<RopeOp>(op)) {
       theta = rope.getTheta().convertToDouble();
@@ -64,6 +38,14 @@ LogicalResult RopeTables::declare(ModuleOp module,
       // Only tokens before the TransPoint are rotated.
       if (!positions)
         positions = sw.getPoint();
+    } else if (auto append = dyn_cast<AppendKVOp>(op);
+               append && append.getRopeTheta()) {
+      theta = append.getRopeTheta()->convertToDouble();
+      rotaryDim = append.getRotaryDim().value_or(shapeOf(append.getK())[3]);
+      interleaved = append.getInterleaved();
+      // Only keys that have a slot are rotated.
+      if (!positions)
+        positions = layout.getCapacity(append.getCache().getType().getLayer());
     } else {
       return WalkResult::advance();
     }
@@ -77,10 +59,8 @@ LogicalResult RopeTables::declare(ModuleOp module,
     positions = std::max<int64_t>(*positions, 1);
     Key key(llvm::bit_cast<uint64_t>(theta), rotaryDim, *positions);
     if (!tables.count(key))
-      tables[key] = {declareTable(builder, symbols, op->getLoc(), theta,
-                                  /*sine=*/false, *positions, rotaryDim),
-                     declareTable(builder, symbols, op->getLoc(), theta,
-                                  /*sine=*/true, *positions, rotaryDim)};
+      tables[key] = declareRotaryTables(symbols, op->getLoc(), theta,
+                                        *positions, rotaryDim);
     uses[op] = {key, interleaved};
     return WalkResult::advance();
   });
@@ -93,14 +73,9 @@ std::optional<Rotation> RopeTables::get(OpBuilder &builder,
   if (use == uses.end())
     return std::nullopt;
   auto [theta, rotaryDim, positions] = use->second.key;
-  const Names &names = tables.at(use->second.key);
-  auto type =
-      RankedTensorType::get({positions, rotaryDim / 2}, builder.getF32Type());
-  auto read = [&](StringAttr name) -> Value {
-    return GetParameterOp::create(builder, op->getLoc(), type,
-                                  FlatSymbolRefAttr::get(name));
-  };
-  Value cos = read(names.cos), sin = read(names.sin);
+  const RotaryTables &names = tables.at(use->second.key);
+  Value cos = readRotaryTable(builder, op->getLoc(), names, /*sine=*/false);
+  Value sin = readRotaryTable(builder, op->getLoc(), names, /*sine=*/true);
   return Rotation{cos, sin, positions, rotaryDim, use->second.interleaved};
 }
 

@@ -16,6 +16,8 @@
 #include "TileBuilder.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/SymbolTable.h"
+#include "transmamba/Analysis/StateLayout.h"
+#include "transmamba/Transforms/RotaryTables.h"
 #include <map>
 
 namespace transmamba {
@@ -33,12 +35,12 @@ struct Rotation {
 /// The tables of a module, one pair for each theta and size.
 class RopeTables {
 public:
-  /// Declares what every `rope` and `switch` of the module reads. Fails, with
+  /// Declares what every rotation of the module reads. Fails, with
   /// an error, where nothing bounds the positions.
-  mlir::LogicalResult declare(mlir::ModuleOp module,
-                              std::optional<int64_t> maxSequence);
+  mlir::LogicalResult declare(mlir::ModuleOp module, const StateLayout &layout);
 
-  /// The rotation of `op`, a `rope` or a `switch` with one, if there is any.
+  /// The rotation of `op`, a `rope`, or a `switch` or `append_kv` with one, if
+  /// there is any.
   std::optional<Rotation> get(mlir::OpBuilder &builder,
                               mlir::Operation *op) const;
 
@@ -49,10 +51,7 @@ private:
     Key key;
     bool interleaved;
   };
-  struct Names {
-    mlir::StringAttr cos, sin;
-  };
-  std::map<Key, Names> tables;
+  std::map<Key, RotaryTables> tables;
   llvm::DenseMap<mlir::Operation *, Use> uses;
 };
 

@@ -63,7 +63,7 @@ struct LowerSwitch final : TransMambaPattern<SwitchOp> {
     SmallVector<Index> sizes = tile.dims(v);
     sizes[2] = tile.constant(heads);
     Value output =
-        emitAttention(tile, shape, attention, tile.empty(sizes, type));
+        emitAttention(tile, shape, attention, tile.empty(sizes, type))[0];
 
     ScanKernel scan;
     scan.q = q;

@@ -147,6 +147,20 @@ static LogicalResult checkOperation(Operation *op, const StateLayout &layout) {
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// A state that a kernel reads as a tensor is that tensor.
+struct ForwardState final : OpConversionPattern<UnrealizedConversionCastOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(UnrealizedConversionCastOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (adaptor.getInputs().getTypes() != op.getResultTypes())
+      return rewriter.notifyMatchFailure(op, "is another tensor");
+    rewriter.replaceOp(op, adaptor.getInputs());
+    return success();
+  }
+};
+
 struct ConvertTransMambaToLinalg
     : transmamba::impl::ConvertTransMambaToLinalgBase<
           ConvertTransMambaToLinalg> {
@@ -196,6 +210,7 @@ LogicalResult ConvertTransMambaToLinalg::convert(LoweringContext &lowering) {
   populateScanPatterns(converter, lowering, patterns);
   populateSelectiveScanPatterns(converter, lowering, patterns);
   populateSwitchPatterns(converter, lowering, patterns);
+  patterns.add<ForwardState>(converter, context);
   populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
                                                                  converter);
   populateCallOpTypeConversionPattern(patterns, converter);
@@ -214,6 +229,11 @@ LogicalResult ConvertTransMambaToLinalg::convert(LoweringContext &lowering) {
   });
   target.addDynamicallyLegalOp<func::CallOp, func::ReturnOp>(
       [&](Operation *op) { return converter.isLegal(op); });
+  target.addDynamicallyLegalOp<UnrealizedConversionCastOp>(
+      [](UnrealizedConversionCastOp op) {
+        return llvm::none_of(op.getInputs().getTypes(),
+                             llvm::IsaPred<StateTypeInterface>);
+      });
   scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                        target);
   target.addLegalOp<scf::ForallOp, scf::InParallelOp>();
@@ -233,8 +253,7 @@ void ConvertTransMambaToLinalg::runOnOperation() {
     return WalkResult(checkOperation(op, lowering.layout));
   });
   if (checked.wasInterrupted() ||
-      failed(lowering.ropeTables.declare(module,
-                                         lowering.layout.getMaxSequence())))
+      failed(lowering.ropeTables.declare(module, lowering.layout)))
     return signalPassFailure();
 
   SmallVector<std::pair<func::FuncOp, SmallVector<CarriedState>>> functions;

@@ -10,9 +10,10 @@
 // values of the tile before are multiplied while the exponentials of the other
 // warpgroups are computed.
 //
-// Tiles that hold keys which some query does not see are at both ends: the
-// first tile stands before the loop, others at the end of the keys in a loop of
-// their own, and those at the beginning of a window in another.
+// Tiles that hold keys which some query does not see are at both ends of the
+// keys. The first tile stands before the loop; which of the others is masked is
+// a condition on the number of the tile, and lowerings make loops of their own
+// of those.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,14 +44,6 @@ struct SoftmaxState {
   }
 };
 
-/// How a tile of keys is treated.
-struct TileKind {
-  /// Some query does not see some key.
-  bool masked = false;
-  /// The values of the tile before may be beyond the last key.
-  bool cleared = false;
-};
-
 class AttentionBuilder {
 public:
   AttentionBuilder(OpBuilder &builder, Location loc, StringRef name,
@@ -79,33 +72,40 @@ private:
     return kernel.mul(kernel.sub(lastTile, number), config.blockN);
   }
 
+  void takeArguments();
   void emitPlace();
   void emitKeyRange();
   void emitLoads();
+  void emitQueries(Value first);
   void emitConsumer(Value warpgroup);
   Value emitSkip();
   SoftmaxState emitFirst(Value number);
-  SoftmaxState emitStep(Value number, const SoftmaxState &before,
-                        TileKind kind);
-  SoftmaxState emitLoop(Value from, Value to, SoftmaxState state,
-                        TileKind kind);
-  void emitClear(Value values, Value number);
-  Value mask(Value scores, Value number);
+  void emitEdges();
+  SoftmaxState emitStep(Value number, const SoftmaxState &before);
+  void emitClear(Value values, Value number, Value condition = {});
+  Value mask(Value scores, Value number, Value condition = {});
   Value emitWeights(Value scores, Value top);
   Value castWeights(Value weights);
+  /// `value` where a query sees a key, else `nothing`.
+  Value selectSeen(Value row, Value value, double nothing);
   Value normalize(Value output, Value sum);
+  void emitLogarithms(Value top, Value sum);
 
   KernelBuilder kernel;
   const AttentionShape &shape;
   const AttentionConfig &config;
   Type element, f32;
   Value zero, one, scale;
-  Value batch, head;
+  /// Arguments; null where there are none.
+  Value q, k, v, cosines, sines, lengths, keyCount, output, logarithms;
+  Value batch, head, resultColumn;
   /// Of the block: its first query, its last tile of keys and their number, and
   /// the end of the keys where it is not that of the tensor.
   Value firstQuery, lastTile, tiles, keyEnd;
-  /// Of the warpgroup.
-  Value queries, firstRow;
+  /// Of the warpgroup. Where conditions on the number of a tile change: the end
+  /// of the tiles that the diagonal or the last key crosses, and the beginning
+  /// of those that a window cuts. Null where there are none.
+  Value queries, firstRow, edge, oldest;
   Value queryRing, keyRing, valueRing;
 };
 } // namespace
@@ -115,12 +115,35 @@ AttentionBuilder::getArgumentTypes(const AttentionShape &shape) {
   SmallVector<Type> types = {getBuffer(shape.q.tensor),
                              getBuffer(shape.k.tensor),
                              getBuffer(shape.v.tensor)};
+  if (shape.rotation)
+    types.append(2, getBuffer(shape.rotation));
   if (shape.lengths)
     types.push_back(getBuffer(shape.lengths));
   if (!shape.causal)
     types.push_back(IndexType::get(shape.result.tensor.getContext()));
   types.push_back(getBuffer(shape.result.tensor));
+  if (shape.logarithms)
+    types.push_back(getBuffer(shape.logarithms));
   return types;
+}
+
+void AttentionBuilder::takeArguments() {
+  unsigned next = 0;
+  auto take = [&] { return kernel.argument(next++); };
+  q = take();
+  k = take();
+  v = take();
+  if (shape.rotation) {
+    cosines = take();
+    sines = take();
+  }
+  if (shape.lengths)
+    lengths = take();
+  if (!shape.causal)
+    keyCount = take();
+  output = take();
+  if (shape.logarithms)
+    logarithms = take();
 }
 
 //===----------------------------------------------------------------------===//
@@ -137,20 +160,24 @@ void AttentionBuilder::emitPlace() {
   batch = kernel.blockId(tile::Dimension::z);
   head = kernel.blockId(tile::Dimension::x);
   Value block = kernel.blockId(tile::Dimension::y);
-  if (shape.causal)
+  if (shape.causal) {
     // Long blocks first: the last queries see the most keys.
-    block =
-        kernel.sub(kernel.sub(kernel.gridDim(tile::Dimension::y), one), block);
-  firstQuery = kernel.mul(block, config.blockM);
+    Value blocks = kernel.sub(kernel.gridDim(tile::Dimension::y), block);
+    firstQuery = kernel.sub(kernel.mul(blocks, config.blockM),
+                            kernel.index(config.blockM));
+  } else {
+    firstQuery = kernel.mul(block, config.blockM);
+  }
+  // In this place it is that of the queries too, usually.
+  resultColumn = column(shape.result);
 }
 
 void AttentionBuilder::emitKeyRange() {
-  unsigned last = kernel.getKernel().getNumArguments() - 1;
-  if (shape.lengths)
-    keyEnd = kernel.loadLength(3, batch);
-  if (shape.lengths || !shape.causal) {
-    Value tokens = shape.causal ? kernel.dim(kernel.argument(last), 1)
-                                : kernel.argument(shape.lengths ? 4 : 3);
+  if (lengths)
+    keyEnd =
+        kernel.loadLength(cast<BlockArgument>(lengths).getArgNumber(), batch);
+  if (lengths || !shape.causal) {
+    Value tokens = shape.causal ? kernel.dim(output, 1) : keyCount;
     keyEnd = keyEnd ? kernel.min(keyEnd, tokens) : tokens;
   }
   Value end = keyEnd;
@@ -174,13 +201,37 @@ void AttentionBuilder::emitKeyRange() {
 }
 
 void AttentionBuilder::emitLoads() {
-  Value q = column(shape.q), k = column(shape.k), v = column(shape.v);
-  kernel.load(kernel.argument(0), {batch, firstQuery, q}, queryRing);
+  Value queryColumn = column(shape.q);
+  Value keyPlace = shape.k.isCache()
+                       ? kernel.div(head, shape.q.heads / shape.k.heads)
+                       : column(shape.k);
+  Value valueColumn = column(shape.v);
+  kernel.load(q, {batch, firstQuery, queryColumn}, queryRing);
   kernel.loop(zero, tiles, one, [&](Value i) {
     Value first = firstKey(i);
-    kernel.load(kernel.argument(1), {batch, first, k}, keyRing);
-    kernel.load(kernel.argument(2), {batch, first, v}, valueRing);
+    if (shape.k.isCache())
+      kernel.load(k, {batch, zero, keyPlace, first, zero}, keyRing);
+    else
+      kernel.load(k, {batch, first, keyPlace}, keyRing);
+    kernel.load(v, {batch, first, valueColumn}, valueRing);
   });
+}
+
+/// The queries of the warpgroup, rotated where they are.
+void AttentionBuilder::emitQueries(Value first) {
+  Value cos, sin;
+  if (shape.rotation) {
+    // While the queries are on their way.
+    auto read = [&](Value table) -> Value {
+      return kernel.create<tile::ReadOp>(fragment(shape.rotation.getDimSize(1)),
+                                         table, ValueRange{firstRow, zero});
+    };
+    cos = read(cosines);
+    sin = read(sines);
+  }
+  queries = kernel.rowSlice(kernel.wait(queryRing), first, kRows);
+  if (shape.rotation)
+    kernel.create<tile::RotateOp>(queries, cos, sin, shape.interleaved);
 }
 
 //===----------------------------------------------------------------------===//
@@ -188,36 +239,17 @@ void AttentionBuilder::emitLoads() {
 //===----------------------------------------------------------------------===//
 
 /// -inf where a query does not see a key of tile `number`.
-Value AttentionBuilder::mask(Value scores, Value number) {
-  Value nothing = kernel.number(-std::numeric_limits<double>::infinity());
-  Value key = firstKey(number);
-  Value bound =
-      shape.causal ? kernel.sub(key, firstRow) : kernel.sub(keyEnd, key);
-  return kernel.map(
-      scores, scores.getType(), [&](ValueRange x, Value row, Value column) {
-        if (!shape.causal)
-          return kernel.select(kernel.less(column, bound), x[0], nothing);
-        // As a distance from the first query. Added to the column, which is the
-        // same in all loops, it keeps LLVM from holding all columns in
-        // registers.
-        Value place = kernel.add(column, bound);
-        Value seen = kernel.compare(arith::CmpIPredicate::sle, place, row);
-        if (shape.window)
-          seen = kernel.create<arith::AndIOp>(
-              seen, kernel.less(row, kernel.add(place, shape.window)));
-        return kernel.select(seen, x[0], nothing);
-      });
+Value AttentionBuilder::mask(Value scores, Value number, Value condition) {
+  Builder &builder = kernel.getBuilder();
+  return kernel.create<tile::MaskOp>(
+      scores.getType(), scores, shape.causal ? firstRow : Value(),
+      firstKey(number), shape.causal ? Value() : keyEnd, condition,
+      shape.window ? builder.getI64IntegerAttr(shape.window) : IntegerAttr());
 }
 
 /// `2^(scale (score - top))`.
 Value AttentionBuilder::emitWeights(Value scores, Value top) {
-  return kernel.map({scores, top}, scores.getType(),
-                    [&](ValueRange x, Value, Value) -> Value {
-                      Value low = kernel.create<arith::NegFOp>(
-                          kernel.create<arith::MulFOp>(x[1], scale));
-                      return kernel.create<math::Exp2Op>(
-                          kernel.create<math::FmaOp>(x[0], scale, low));
-                    });
+  return kernel.create<tile::Exp2Op>(scores.getType(), scores, top, scale);
 }
 
 Value AttentionBuilder::castWeights(Value weights) {
@@ -229,9 +261,9 @@ Value AttentionBuilder::castWeights(Value weights) {
 
 /// Zeros instead of values beyond the last key: their weights are zero, but
 /// what stands there may be no number.
-void AttentionBuilder::emitClear(Value values, Value number) {
-  kernel.create<tile::ClearRowsOp>(values,
-                                   kernel.sub(keyEnd, firstKey(number)));
+void AttentionBuilder::emitClear(Value values, Value number, Value condition) {
+  kernel.create<tile::ClearRowsOp>(values, kernel.sub(keyEnd, firstKey(number)),
+                                   condition);
 }
 
 /// Tiles behind the diagonal of this warpgroup: others need them. Returns the
@@ -243,14 +275,7 @@ Value AttentionBuilder::emitSkip() {
   Value count = kernel.sub(kernel.add(lastTile, one), own);
   if (keyEnd)
     count = kernel.max(count, zero);
-  kernel.loop(zero, count, one, [&](Value) {
-    for (Value ring : {keyRing, valueRing}) {
-      kernel.wait(ring);
-      kernel.release(ring);
-    }
-    kernel.create<tile::TurnWaitOp>();
-    kernel.create<tile::TurnPassOp>();
-  });
+  kernel.create<tile::SkipOp>(count, ValueRange{keyRing, valueRing});
   return count;
 }
 
@@ -260,17 +285,14 @@ SoftmaxState AttentionBuilder::emitFirst(Value number) {
   kernel.release(keyRing);
   scores = mask(scores, number);
   SoftmaxState state;
-  state.top =
-      kernel.create<tile::RowReduceOp>(rows(), tile::Reduction::Max, scores);
-  if (!shape.causal || !isAligned()) {
+  Value lowest;
+  if (!shape.causal || !isAligned())
     // A query may see no key of this tile. The weights relative to this are
     // zeros, and it is lower than all scores.
-    Value lowest = kernel.number(-1.0e+38 / std::max(1.0, shape.scale));
-    state.top =
-        kernel.map(state.top, rows(), [&](ValueRange x, Value, Value) -> Value {
-          return kernel.create<arith::MaxNumFOp>(x[0], lowest);
-        });
-  }
+    lowest = kernel.create<tile::FillOp>(
+        rows(), kernel.number(-1.0e+38 / std::max(1.0, shape.scale)));
+  state.top = kernel.create<tile::RowReduceOp>(rows(), tile::Reduction::Max,
+                                               scores, lowest);
   Value weights = emitWeights(scores, state.top);
   state.sum = kernel.create<tile::RowReduceOp>(rows(/*partial=*/true),
                                                tile::Reduction::Sum, weights);
@@ -280,38 +302,52 @@ SoftmaxState AttentionBuilder::emitFirst(Value number) {
   return state;
 }
 
+/// Which tiles behind the first one of this warpgroup are masked or cleared.
+void AttentionBuilder::emitEdges() {
+  Value end = kernel.add(lastTile, one);
+  if (shape.causal && !isAligned())
+    edge =
+        kernel.sub(end, kernel.div(kernel.add(firstRow, one), config.blockN));
+  // Only the first tile of all has values beyond the last key, which the second
+  // one multiplies.
+  if (keyEnd)
+    edge = edge ? kernel.max(edge, kernel.index(2)) : kernel.index(2);
+  if (shape.window) {
+    Value first = kernel.max(kernel.add(firstRow, kRows - shape.window), zero);
+    oldest = kernel.sub(end, kernel.ceilDiv(first, config.blockN));
+  }
+}
+
 SoftmaxState AttentionBuilder::emitStep(Value number,
-                                        const SoftmaxState &before,
-                                        TileKind kind) {
+                                        const SoftmaxState &before) {
+  Value atEdge, isMasked;
+  if (edge)
+    atEdge = kernel.less(number, edge);
+  if (shape.causal && !isAligned())
+    isMasked = atEdge;
+  if (oldest) {
+    Value isOld = kernel.compare(arith::CmpIPredicate::sge, number, oldest);
+    isMasked = atEdge ? kernel.create<arith::OrIOp>(atEdge, isOld) : isOld;
+  }
   Value keys = kernel.wait(keyRing);
   kernel.create<tile::TurnWaitOp>();
   Value pendingScores = kernel.mma(queries, keys, true);
   Value values = kernel.wait(valueRing);
-  if (kind.cleared)
-    emitClear(values, kernel.sub(number, one));
+  if (keyEnd)
+    emitClear(values, kernel.sub(number, one), atEdge);
   Value pendingOutput =
       kernel.mma(before.weights, values, false, before.output);
   kernel.create<tile::TurnPassOp>();
 
   Value scores = kernel.create<tile::AwaitOp>(pendingScores, Value());
   kernel.release(keyRing);
-  if (kind.masked)
-    scores = mask(scores, number);
+  if (isMasked)
+    scores = mask(scores, number, isMasked);
   SoftmaxState after;
-  Value top =
-      kernel.create<tile::RowReduceOp>(rows(), tile::Reduction::Max, scores);
-  after.top = kernel.map({before.top, top}, rows(),
-                         [&](ValueRange x, Value, Value) -> Value {
-                           return kernel.create<arith::MaxNumFOp>(x[0], x[1]);
-                         });
+  after.top = kernel.create<tile::RowReduceOp>(rows(), tile::Reduction::Max,
+                                               scores, before.top);
   // Everything so far was relative to the old maximum.
-  Value rescale =
-      kernel.map({before.top, after.top}, rows(),
-                 [&](ValueRange x, Value, Value) -> Value {
-                   Value difference = kernel.create<arith::SubFOp>(x[0], x[1]);
-                   return kernel.create<math::Exp2Op>(
-                       kernel.create<arith::MulFOp>(difference, scale));
-                 });
+  Value rescale = emitWeights(before.top, after.top);
   Value weights = emitWeights(scores, after.top);
   Value sum = kernel.create<tile::RowReduceOp>(rows(/*partial=*/true),
                                                tile::Reduction::Sum, weights);
@@ -329,30 +365,37 @@ SoftmaxState AttentionBuilder::emitStep(Value number,
   return after;
 }
 
-SoftmaxState AttentionBuilder::emitLoop(Value from, Value to,
-                                        SoftmaxState state, TileKind kind) {
-  return SoftmaxState::unpack(kernel.loop(
-      from, to, one, state.pack(), [&](Value number, ValueRange carried) {
-        return emitStep(number, SoftmaxState::unpack(carried), kind).pack();
-      }));
+/// Queries that see no key, or stand beyond the length, have nothing.
+Value AttentionBuilder::selectSeen(Value row, Value value, double nothing) {
+  if (!keyEnd)
+    return value;
+  Value sees = shape.causal ? kernel.less(kernel.add(firstRow, row), keyEnd)
+                            : kernel.less(zero, keyEnd);
+  return kernel.select(sees, value, kernel.number(nothing));
 }
 
-/// Divides by the sums of the weights. Queries that see no key, or stand beyond
-/// the length, are zeros.
+/// Divides by the sums of the weights.
 Value AttentionBuilder::normalize(Value output, Value sum) {
-  Value nothing = kernel.number(0.0);
   return kernel.map({output, sum}, output.getType(),
                     [&](ValueRange x, Value row, Value) -> Value {
                       Value mean = kernel.create<arith::DivFOp>(
                           x[0], x[1], arith::FastMathFlags::fast);
-                      if (!keyEnd)
-                        return mean;
-                      Value sees =
-                          shape.causal
-                              ? kernel.less(kernel.add(firstRow, row), keyEnd)
-                              : kernel.less(zero, keyEnd);
-                      return kernel.select(sees, mean, nothing);
+                      return selectSeen(row, mean, 0.0);
                     });
+}
+
+/// Logarithms of the sums of weights, which are relative to the largest score.
+void AttentionBuilder::emitLogarithms(Value top, Value sum) {
+  Value ln2 = kernel.number(0.69314718055994531);
+  Value logs = kernel.map(
+      {top, sum}, rows(), [&](ValueRange x, Value row, Value) -> Value {
+        Value binary = kernel.create<math::FmaOp>(
+            x[0], scale, kernel.create<math::Log2Op>(x[1]));
+        return selectSeen(row, kernel.create<arith::MulFOp>(binary, ln2),
+                          -std::numeric_limits<double>::infinity());
+      });
+  kernel.create<tile::WriteOp>(logs, logarithms,
+                               ValueRange{batch, firstRow, head});
 }
 
 //===----------------------------------------------------------------------===//
@@ -361,51 +404,31 @@ Value AttentionBuilder::normalize(Value output, Value sum) {
 
 void AttentionBuilder::emitConsumer(Value warpgroup) {
   Value first = kernel.mul(warpgroup, kRows);
-  queries = kernel.rowSlice(kernel.wait(queryRing), first, kRows);
   firstRow = kernel.add(firstQuery, first);
+  emitQueries(first);
   Value number = emitSkip();
   SoftmaxState state = emitFirst(number);
-
-  // Tiles at the end of the keys that some query does not see.
+  emitEdges();
   Value next = number == zero ? one : kernel.add(number, one);
-  bool masked = shape.causal && !isAligned();
-  if (masked || keyEnd) {
-    Value end = next;
-    if (masked)
-      end = kernel.sub(kernel.add(lastTile, one),
-                       kernel.div(kernel.add(firstRow, one), config.blockN));
-    if (keyEnd)
-      end = kernel.max(end, kernel.index(2));
-    Value to = kernel.max(kernel.min(end, tiles), next);
-    state =
-        emitLoop(next, to, state, {masked || shape.window != 0, bool(keyEnd)});
-    next = to;
-  }
-  // Tiles that all see, and those at the beginning of the window.
-  Value to = tiles;
-  if (shape.window) {
-    Value first = kernel.max(kernel.add(firstRow, kRows - shape.window), zero);
-    Value whole = kernel.ceilDiv(first, config.blockN);
-    to = kernel.min(
-        kernel.max(kernel.sub(kernel.add(lastTile, one), whole), next), tiles);
-  }
-  state = emitLoop(next, to, state, {});
-  if (shape.window)
-    state = emitLoop(to, tiles, state, {/*masked=*/true, /*cleared=*/false});
+  state = SoftmaxState::unpack(kernel.loop(
+      next, tiles, one, state.pack(), [&](Value number, ValueRange carried) {
+        return emitStep(number, SoftmaxState::unpack(carried)).pack();
+      }));
 
   Value values = kernel.wait(valueRing);
   if (keyEnd)
     emitClear(values, kernel.sub(tiles, one));
   Value pending = kernel.mma(state.weights, values, false, state.output);
-  Value output = kernel.create<tile::AwaitOp>(pending, Value());
+  Value sums = kernel.create<tile::AwaitOp>(pending, Value());
   kernel.release(valueRing);
-  Value result = normalize(output, kernel.create<tile::CompleteOp>(state.sum));
+  Value weights = kernel.create<tile::CompleteOp>(state.sum);
+  if (logarithms)
+    emitLogarithms(state.top, weights);
+  Value result = normalize(sums, weights);
   // The queries are read; their place takes the result.
   kernel.create<tile::StoreFragmentOp>(result, queries);
-  unsigned last = kernel.getKernel().getNumArguments() - 1;
-  kernel.create<tile::StoreOp>(
-      queries, kernel.argument(last),
-      ValueRange{batch, firstRow, column(shape.result)});
+  kernel.create<tile::StoreOp>(queries, output,
+                               ValueRange{batch, firstRow, resultColumn});
   kernel.create<tile::StoreWaitOp>();
 }
 
@@ -414,6 +437,7 @@ tile::KernelOp AttentionBuilder::build() {
   one = kernel.index(1);
   // Powers of two: the logarithm of e goes with the scale.
   scale = kernel.number(shape.scale * 1.4426950408889634);
+  takeArguments();
   emitPlace();
   emitKeyRange();
   queryRing = kernel.ring(config.blockM, shape.headDim, element, 1);

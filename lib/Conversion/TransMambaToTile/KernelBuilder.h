@@ -58,7 +58,9 @@ public:
   Value select(Value condition, Value a, Value b) {
     return create<mlir::arith::SelectOp>(condition, a, b);
   }
-  Value ceilDiv(Value a, int64_t b) { return div(add(a, b - 1), b); }
+  Value ceilDiv(Value a, int64_t b) {
+    return create<mlir::arith::CeilDivUIOp>(a, index(b));
+  }
   Value blockId(tile::Dimension dimension);
   Value gridDim(tile::Dimension dimension);
   /// Size of an argument in a dimension.

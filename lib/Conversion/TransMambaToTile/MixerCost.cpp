@@ -133,10 +133,7 @@ MixerTime transmamba::estimateMixer(const MixerSizes &sizes, int64_t transPoint,
         2.0 * static_cast<double>(sizes.keyHeads * sizes.stateDim);
     double valueBytes =
         2.0 * static_cast<double>(sizes.valueHeads * sizes.headDim);
-    double queryBytes = 2.0 * static_cast<double>(sizes.heads * sizes.stateDim);
-    time.prefix = estimateCopy(rows * 2 * queryBytes) +
-                  estimateCopy(rows * 2 * keyBytes) +
-                  estimateCopy(rows * 2 * (keyBytes + valueBytes));
+    time.prefix = estimateCopy(rows * 2 * (keyBytes + valueBytes));
     time.attention = estimateAttention(sizes, prefix);
   }
   if (transPoint < longest)

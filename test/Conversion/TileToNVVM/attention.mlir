@@ -36,7 +36,6 @@ gpu.module @kernels {
     %c96 = arith.constant 96 : index
     %c128 = arith.constant 128 : index
     %zero = arith.constant 0.0 : f32
-    %hidden = arith.constant 0xFF800000 : f32
     // Long blocks first: the last queries see the most keys.
     %batch = tile.block_id z
     %head = tile.block_id x
@@ -63,6 +62,7 @@ gpu.module @kernels {
 
     tile.consumers %warpgroup in 2 registers 240 {
       %own = arith.muli %warpgroup, %c64 : index
+      %first_row = arith.addi %first_query, %own : index
       %all_q = tile.consumer_wait %queries : !tile.ring<128x96xbf16, stages = 1>
       %qw = tile.row_slice %all_q[%own] : !tile.smem<128x96xbf16> -> !tile.smem<64x96xbf16>
 
@@ -71,20 +71,9 @@ gpu.module @kernels {
       %s0 = tile.mma %qw, %k0 transpose_b : !tile.smem<64x96xbf16>, !tile.smem<128x96xbf16> -> !tile.pending<64x128xf32>
       %s1 = tile.await %s0 : !tile.pending<64x128xf32>
       tile.consumer_release %keys : !tile.ring<128x96xbf16, stages = 2>
-      %s2 = tile.map (%x = %s1) [%i, %j] : (!tile.frag<64x128xf32>) -> !tile.frag<64x128xf32> {
-        %query = arith.addi %own, %i : index
-        %seen = arith.cmpi sge, %query, %j : index
-        %e = arith.select %seen, %x, %hidden : f32
-        tile.yield %e : f32
-      }
+      %s2 = tile.mask %s1 queries %first_row keys %first_query : !tile.frag<64x128xf32>
       %m0 = tile.row_reduce max %s2 : !tile.frag<64x128xf32> -> !tile.rows<64xf32>
-      %p0 = tile.map (%x = %s2, %m = %m0) : (!tile.frag<64x128xf32>, !tile.rows<64xf32>) -> !tile.frag<64x128xf32> {
-        %top = arith.mulf %m, %scale : f32
-        %low = arith.negf %top : f32
-        %d = math.fma %x, %scale, %low : f32
-        %e = math.exp2 %d : f32
-        tile.yield %e : f32
-      }
+      %p0 = tile.exp2 %s2 minus %m0 times %scale : !tile.frag<64x128xf32>, !tile.rows<64xf32>
       %l0 = tile.row_reduce sum %p0 : !tile.frag<64x128xf32> -> !tile.rows<64xf32, partial>
       %w0 = tile.cast %p0 : !tile.frag<64x128xf32> -> !tile.frag<64x128xbf16, a>
       %o0 = tile.fill %zero : f32 -> !tile.frag<64x96xf32>
@@ -100,36 +89,15 @@ gpu.module @kernels {
 
         %s = tile.await %sp : !tile.pending<64x128xf32>
         tile.consumer_release %keys : !tile.ring<128x96xbf16, stages = 2>
-        %mt = tile.row_reduce max %s : !tile.frag<64x128xf32> -> !tile.rows<64xf32>
-        %mn = tile.map (%a = %m, %b = %mt) : (!tile.rows<64xf32>, !tile.rows<64xf32>) -> !tile.rows<64xf32> {
-          %e = arith.maxnumf %a, %b : f32
-          tile.yield %e : f32
-        }
+        %mn = tile.row_reduce max %s onto %m : !tile.frag<64x128xf32> -> !tile.rows<64xf32>
         // Everything so far was relative to the old maximum.
-        %rescale = tile.map (%a = %m, %b = %mn) : (!tile.rows<64xf32>, !tile.rows<64xf32>) -> !tile.rows<64xf32> {
-          %d = arith.subf %a, %b : f32
-          %f = arith.mulf %d, %scale : f32
-          %e = math.exp2 %f : f32
-          tile.yield %e : f32
-        }
-        %p = tile.map (%x = %s, %b = %mn) : (!tile.frag<64x128xf32>, !tile.rows<64xf32>) -> !tile.frag<64x128xf32> {
-          %top = arith.mulf %b, %scale : f32
-          %low = arith.negf %top : f32
-          %d = math.fma %x, %scale, %low : f32
-          %e = math.exp2 %d : f32
-          tile.yield %e : f32
-        }
+        %rescale = tile.exp2 %m minus %mn times %scale : !tile.rows<64xf32>, !tile.rows<64xf32>
+        %p = tile.exp2 %s minus %mn times %scale : !tile.frag<64x128xf32>, !tile.rows<64xf32>
         %lt = tile.row_reduce sum %p : !tile.frag<64x128xf32> -> !tile.rows<64xf32, partial>
-        %ln = tile.map (%a = %l, %r = %rescale, %b = %lt) : (!tile.rows<64xf32, partial>, !tile.rows<64xf32>, !tile.rows<64xf32, partial>) -> !tile.rows<64xf32, partial> {
-          %e = math.fma %a, %r, %b : f32
-          tile.yield %e : f32
-        }
+        %ln = tile.map math.fma (%l, %rescale, %lt) : (!tile.rows<64xf32, partial>, !tile.rows<64xf32>, !tile.rows<64xf32, partial>) -> !tile.rows<64xf32, partial>
         %oa = tile.await %op after %ln : !tile.rows<64xf32, partial>, !tile.pending<64x96xf32>
         tile.consumer_release %values : !tile.ring<128x96xbf16, stages = 2>
-        %on = tile.map (%x = %oa, %r = %rescale) : (!tile.frag<64x96xf32>, !tile.rows<64xf32>) -> !tile.frag<64x96xf32> {
-          %e = arith.mulf %x, %r : f32
-          tile.yield %e : f32
-        }
+        %on = tile.map arith.mulf (%oa, %rescale) : (!tile.frag<64x96xf32>, !tile.rows<64xf32>) -> !tile.frag<64x96xf32>
         %wn = tile.cast %p : !tile.frag<64x128xf32> -> !tile.frag<64x128xbf16, a>
         scf.yield %on, %wn, %mn, %ln : !tile.frag<64x96xf32>, !tile.frag<64x128xbf16, a>, !tile.rows<64xf32>, !tile.rows<64xf32, partial>
       }
@@ -139,13 +107,9 @@ gpu.module @kernels {
       %of = tile.await %ol : !tile.pending<64x96xf32>
       tile.consumer_release %values : !tile.ring<128x96xbf16, stages = 2>
       %sum = tile.complete %acc#3 : !tile.rows<64xf32, partial>
-      %result = tile.map (%x = %of, %l = %sum) : (!tile.frag<64x96xf32>, !tile.rows<64xf32>) -> !tile.frag<64x96xf32> {
-        %e = arith.divf %x, %l fastmath<fast> : f32
-        tile.yield %e : f32
-      }
+      %result = tile.map arith.divf {fastmath = #arith.fastmath<fast>} (%of, %sum) : (!tile.frag<64x96xf32>, !tile.rows<64xf32>) -> !tile.frag<64x96xf32>
       // The queries are read; their place takes the result.
       tile.store_fragment %result to %qw : !tile.frag<64x96xf32>, !tile.smem<64x96xbf16>
-      %first_row = arith.addi %first_query, %own : index
       tile.store %qw to %o[%batch, %first_row, %first_column] : !tile.smem<64x96xbf16>, memref<?x?x1536xbf16>
       tile.store_wait
     }

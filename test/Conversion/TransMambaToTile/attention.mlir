@@ -29,12 +29,14 @@ func.func @grouped(%x: tensor<?x?x768xbf16>, %lengths: tensor<?xi32>, %B: index,
 // CHECK-DAG:    %[[C0:.*]] = arith.constant 0 : index
 // CHECK-DAG:    %[[C1:.*]] = arith.constant 1 : index
 // CHECK-DAG:    %[[SCALE:.*]] = arith.constant 0.14724{{.*}} : f32
-// CHECK-DAG:    %[[HIDDEN:.*]] = arith.constant 0xFF800000 : f32
+// CHECK-DAG:    %[[C2:.*]] = arith.constant 2 : index
 // CHECK-DAG:    %[[KEYS:.*]] = arith.constant 384 : index
 // CHECK-DAG:    %[[VALUES:.*]] = arith.constant 576 : index
 // CHECK:        %[[BATCH:.*]] = tile.block_id z
 // CHECK:        %[[HEAD:.*]] = tile.block_id x
-// CHECK:        %[[FIRST:.*]] = arith.muli
+// Long blocks first.
+// CHECK:        %[[AFTER:.*]] = arith.muli
+// CHECK:        %[[FIRST:.*]] = arith.subi %[[AFTER]]
 // CHECK:        %[[LENGTH:.*]] = memref.load %[[L]][%[[BATCH]]]
 // CHECK:        %[[TOKENS:.*]] = memref.dim %[[O]], %[[C1]]
 // CHECK:        %[[END:.*]] = arith.minsi %{{.*}}, %[[TOKENS]]
@@ -55,36 +57,32 @@ func.func @grouped(%x: tensor<?x?x768xbf16>, %lengths: tensor<?xi32>, %B: index,
 // CHECK:            tile.load %[[K]][%[[BATCH]], %[[KEY:.*]], %[[KC]]] to %[[KS]]
 // CHECK-NEXT:       tile.load %[[V]][%[[BATCH]], %[[KEY]], %[[VC]]] to %[[VS]]
 // CHECK:        tile.consumers %{{.*}} in 3 registers 160 {
+// CHECK:          %[[ROW:.*]] = arith.addi %[[FIRST]]
 // Tiles of keys behind all queries of this warpgroup.
 // CHECK:          %[[SKIPPED:.*]] = arith.maxsi
-// CHECK:          scf.for %{{.*}} = %[[C0]] to %[[SKIPPED]]
-// CHECK-NEXT:       tile.consumer_wait %[[KS]]
-// CHECK-NEXT:       tile.consumer_release %[[KS]]
-// CHECK-NEXT:       tile.consumer_wait %[[VS]]
-// CHECK-NEXT:       tile.consumer_release %[[VS]]
-// CHECK-NEXT:       tile.turn_wait
-// CHECK-NEXT:       tile.turn_pass
-// CHECK-NEXT:     }
+// CHECK-NEXT:     tile.skip %[[SKIPPED]] of %[[KS]], %[[VS]]
 // The diagonal, which two tiles may share:
 // CHECK:          tile.mma {{.*}} transpose_b
-// CHECK:          arith.select %{{.*}}, %{{.*}}, %[[HIDDEN]]
-// CHECK:          tile.row_reduce max
+// CHECK:          %[[MASKED:.*]] = tile.mask %{{.*}} queries %[[ROW]] keys %{{.*}} :
+// CHECK:          %[[LOWEST:.*]] = tile.fill
+// CHECK:          tile.row_reduce max %[[MASKED]] onto %[[LOWEST]]
 // The values of the diagonal may be beyond the length.
+// CHECK:          %[[EDGE:.*]] = arith.maxsi %{{.*}}, %[[C2]]
 // CHECK:          %[[SECOND:.*]] = arith.addi %[[SKIPPED]], %[[C1]]
-// CHECK:          scf.for %{{.*}} = %[[SECOND]] to %[[NEXT:[^ ]*]]
-// CHECK:            tile.consumer_wait %[[VS]]
-// CHECK:            tile.clear_rows
-// CHECK:            tile.mma {{.*}} acc
-// CHECK:            arith.select %{{.*}}, %{{.*}}, %[[HIDDEN]]
-// CHECK:          scf.for %{{.*}} = %[[NEXT]] to %[[TILES]]
-// CHECK-NOT:        tile.clear_rows
+// CHECK:          scf.for %[[I:.*]] = %[[SECOND]] to %[[TILES]] {{.*}} iter_args(%{{[^ ]*}} = %{{[^ ]*}}, %{{[^ ]*}} = %{{[^ ]*}}, %[[TOP:[^ ]*]] = %
+// CHECK:            %[[ATEDGE:.*]] = arith.cmpi slt, %[[I]], %[[EDGE]]
 // CHECK:            tile.turn_wait
 // CHECK-NEXT:       %[[S:.*]] = tile.mma {{.*}} transpose_b
-// CHECK-NEXT:       tile.consumer_wait %[[VS]]
+// CHECK-NEXT:       %[[V:.*]] = tile.consumer_wait %[[VS]]
+// CHECK:            tile.clear_rows %[[V]] from %{{.*}} if %[[ATEDGE]]
 // CHECK-NEXT:       %[[PV:.*]] = tile.mma {{.*}} acc
 // CHECK-NEXT:       tile.turn_pass
-// CHECK-NEXT:       tile.await %[[S]]
-// CHECK:            %[[SUM:.*]] = tile.map {{.*}} -> !tile.rows<64xf32, partial> {
+// CHECK-NEXT:       %[[SA:.*]] = tile.await %[[S]]
+// CHECK:            %[[SM:.*]] = tile.mask %[[SA]] queries %[[ROW]] keys %{{.*}} if %[[ATEDGE]]
+// CHECK-NEXT:       %[[NEWTOP:.*]] = tile.row_reduce max %[[SM]] onto %[[TOP]]
+// CHECK-NEXT:       tile.exp2 %[[TOP]] minus %[[NEWTOP]] times %[[SCALE]]
+// CHECK-NEXT:       tile.exp2 %[[SM]] minus %[[NEWTOP]] times %[[SCALE]]
+// CHECK:            %[[SUM:.*]] = tile.map math.fma {{.*}} -> !tile.rows<64xf32, partial>
 // CHECK:            tile.await %[[PV]] after %[[SUM]]
 // CHECK:            scf.yield
 // The result: the mean of the values, or zero beyond the length.
@@ -123,12 +121,11 @@ func.func @scales(%q: tensor<2x100x4x64xf16>, %k: tensor<2x100x4x64xf16>, %v: te
 // CHECK-SAME:        ins(%[[Q]], %[[K]], %[[K]], %[[N]] : tensor<?x?x256xbf16>, tensor<?x?x256xbf16>, tensor<?x?x256xbf16>, index)
 // CHECK:       tile.kernel @attention_h4_4_d64_full(%{{.*}}: memref<?x?x256xbf16>, %{{.*}}: memref<?x?x256xbf16>, %{{.*}}: memref<?x?x256xbf16>, %[[END:.*]]: index, %{{.*}}: memref<?x?x256xbf16>)
 // CHECK:         tile.consumers
-// CHECK:           tile.map {{.*}} {
-// CHECK:             arith.cmpi slt, %[[COLUMN:.*]], %{{.*}} : index
+// CHECK:           tile.mask %{{.*}} keys %{{.*}} end %[[END]] :
 // A row may have no key.
-// CHECK:           tile.row_reduce max
-// CHECK-NEXT:      tile.map {{.*}} -> !tile.rows<64xf32> {
-// CHECK-NEXT:        arith.maxnumf
+// CHECK:           %[[LOWEST:.*]] = tile.fill
+// CHECK:           tile.row_reduce max %{{.*}} onto %[[LOWEST]]
+// CHECK:           tile.clear_rows %{{.*}} if
 // CHECK:           arith.divf
 // CHECK:           arith.select
 func.func @full(%q: tensor<?x?x256xbf16>, %k: tensor<?x?x256xbf16>, %B: index, %T: index, %S: index) -> tensor<?x?x4x64xbf16> {
@@ -140,7 +137,7 @@ func.func @full(%q: tensor<?x?x256xbf16>, %k: tensor<?x?x256xbf16>, %B: index, %
 
 // -----
 
-// A window, and heads of 256: tiles of 48 keys. The tiles at both ends of the window are masked, in a loop each.
+// A window, and heads of 256: tiles of 48 keys. Those at both ends of the window are masked.
 // CHECK-LABEL: func.func @window(
 // CHECK:         tile.launch @attention_h4_4_d256_window100
 // CHECK:       tile.kernel @attention_h4_4_d256_window100(
@@ -148,16 +145,15 @@ func.func @full(%q: tensor<?x?x256xbf16>, %k: tensor<?x?x256xbf16>, %B: index, %
 // CHECK:         %[[OLDEST:.*]] = arith.minsi
 // CHECK-NEXT:    %[[TILES:.*]] = arith.subi %{{.*}}, %[[OLDEST]]
 // CHECK:         tile.consumers
-// CHECK:           tile.map
-// CHECK:             arith.cmpi sle
-// CHECK:             arith.cmpi slt
-// CHECK-NEXT:        arith.andi
-// CHECK:           scf.for %{{.*}} = %{{.*}} to %[[NEXT:[^ ]*]] step %c1{{.*}} iter_args
-// CHECK:             arith.andi
-// CHECK:           scf.for %{{.*}} = %[[NEXT]] to %[[LAST:[^ ]*]]
-// CHECK-NOT:         arith.andi
-// CHECK:           scf.for %{{.*}} = %[[LAST]] to %[[TILES]]
-// CHECK:             arith.andi
+// CHECK:           tile.mask %{{.*}} queries %{{.*}} keys %{{.*}} window 100 :
+// CHECK:           %[[FIRST:.*]] = arith.maxsi
+// CHECK:           %[[BLOCKS:.*]] = arith.ceildivui %[[FIRST]]
+// CHECK:           %[[OLD:.*]] = arith.subi %{{.*}}, %[[BLOCKS]]
+// CHECK:           scf.for %[[I:.*]] = %{{.*}} to %[[TILES]]
+// CHECK:             %[[ATEDGE:.*]] = arith.cmpi slt, %[[I]]
+// CHECK:             %[[ISOLD:.*]] = arith.cmpi sge, %[[I]], %[[OLD]]
+// CHECK:             %[[SOME:.*]] = arith.ori %[[ATEDGE]], %[[ISOLD]]
+// CHECK:             tile.mask %{{.*}} window 100 if %[[SOME]]
 func.func @window(%x: tensor<?x?x4x256xbf16>) -> tensor<?x?x4x256xbf16> {
   %y = transmamba.attention %x, %x, %x {causal, window = 100 : i64} : tensor<?x?x4x256xbf16>, tensor<?x?x4x256xbf16>, tensor<?x?x4x256xbf16> -> tensor<?x?x4x256xbf16>
   return %y : tensor<?x?x4x256xbf16>
@@ -169,7 +165,7 @@ func.func @window(%x: tensor<?x?x4x256xbf16>) -> tensor<?x?x4x256xbf16> {
 // CHECK-LABEL: func.func @all(
 // CHECK:         tile.launch @attention_h4_4_d64 grid
 // CHECK:       tile.kernel @attention_h4_4_d64(
-// CHECK-NOT:     arith.andi
+// CHECK-NOT:     window
 func.func @all(%x: tensor<?x?x4x64xbf16>) -> tensor<?x?x4x64xbf16> {
   %y = transmamba.attention %x, %x, %x {causal, window = 4294967296 : i64} : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16> -> tensor<?x?x4x64xbf16>
   return %y : tensor<?x?x4x64xbf16>
@@ -187,4 +183,113 @@ func.func @kept(%x: tensor<?x?x4x64xbf16>, %y: tensor<?x?x4x48xbf16>, %z: tensor
   %1 = transmamba.attention %y, %y, %y {causal} : tensor<?x?x4x48xbf16>, tensor<?x?x4x48xbf16>, tensor<?x?x4x48xbf16> -> tensor<?x?x4x48xbf16>
   %2 = transmamba.attention %z, %z, %z {causal} : tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32> -> tensor<?x?x4x64xf32>
   return %0, %1, %2 : tensor<?x?x4x64xbf16>, tensor<?x?x4x48xbf16>, tensor<?x?x4x64xf32>
+}
+
+// -----
+
+// Queries are rotated by the kernel, and keys on their way to the cache, from which they are read; values are read where they are.
+// CHECK-LABEL: module attributes
+// CHECK:       transmamba.parameter @[[COS:.*]] table <theta = 1.000000e+04, cos> : tensor<4096x24xf32>
+// CHECK:       transmamba.parameter @[[SIN:.*]] table <theta = 1.000000e+04, sin> : tensor<4096x24xf32>
+// CHECK-LABEL: func.func @rotated(
+// CHECK-SAME:      %[[Q:[^:]*]]: tensor<?x?x4x96xbf16>, %[[K:[^:]*]]: tensor<?x?x2x96xbf16>, %[[V:[^:]*]]: tensor<?x?x2x96xbf16>, %[[CACHE:[^:]*]]: !transmamba.kv_cache<layer = 0, 2x96xbf16>
+// CHECK-NOT:     transmamba.rope
+// CHECK-DAG:     %[[QS:.*]] = tensor.collapse_shape %[[Q]]
+// CHECK-DAG:     %[[VS:.*]] = tensor.collapse_shape %[[V]]
+// CHECK-DAG:     %[[COSINES:.*]] = transmamba.get_parameter @[[COS]]
+// CHECK-DAG:     %[[SINES:.*]] = transmamba.get_parameter @[[SIN]]
+// CHECK-DAG:     %[[NEXT:.*]] = transmamba.append_kv %[[CACHE]], %[[K]], %[[V]] lengths(%{{.*}}) {rope_theta = 1.000000e+04 : f64, rotary_dim = 48 : i64}
+// CHECK-DAG:     %[[KS:.*]] = builtin.unrealized_conversion_cast %[[NEXT]] : !transmamba.kv_cache<layer = 0, 2x96xbf16> to tensor<?x2x2x4096x96xbf16>
+// CHECK:         tile.launch @attention_h4_2_d96_rope
+// CHECK-SAME:        ins(%[[QS]], %[[KS]], %[[VS]], %[[COSINES]], %[[SINES]], %{{.*}} :
+// CHECK:       tile.kernel @attention_h4_2_d96_rope(%{{.*}}: memref<?x?x384xbf16>, %[[KEYS:[^:]*]]: memref<?x2x2x4096x96xbf16>, %{{.*}}: memref<?x?x192xbf16>, %[[C:[^:]*]]: memref<4096x24xf32>, %[[S:[^:]*]]: memref<4096x24xf32>, %{{.*}}: memref<?xi32>, %{{.*}}: memref<?x?x384xbf16>)
+// CHECK-DAG:     %[[C0:.*]] = arith.constant 0 : index
+// CHECK:         tile.producer
+// CHECK:           tile.load %[[KEYS]][%{{.*}}, %[[C0]], %{{.*}}, %{{.*}}, %[[C0]]]
+// CHECK:         tile.consumers
+// The positions are those of the queries of the warpgroup.
+// CHECK:           %[[ROW:.*]] = arith.addi
+// CHECK:           %[[COSF:.*]] = tile.read %[[C]][%[[ROW]], %[[C0]]] : memref<4096x24xf32> -> !tile.frag<64x24xf32>
+// CHECK:           %[[SINF:.*]] = tile.read %[[S]][%[[ROW]], %[[C0]]]
+// CHECK:           %[[ALL:.*]] = tile.consumer_wait
+// CHECK:           %[[OWN:.*]] = tile.row_slice %[[ALL]]
+// CHECK:           tile.rotate %[[OWN]] by %[[COSF]], %[[SINF]] : !tile.smem<64x96xbf16>, !tile.frag<64x24xf32>
+// CHECK:           tile.mma %[[OWN]]
+module attributes {transmamba.max_sequence = 4096 : i64} {
+  func.func @rotated(%q: tensor<?x?x4x96xbf16>, %k: tensor<?x?x2x96xbf16>, %v: tensor<?x?x2x96xbf16>, %c: !transmamba.kv_cache<layer = 0, 2x96xbf16>,
+                     %lengths: tensor<?xi32>) -> (tensor<?x?x4x96xbf16>, !transmamba.kv_cache<layer = 0, 2x96xbf16>) {
+    %qr = transmamba.rope %q theta 1.0e+04 {rotary_dim = 48 : i64} : tensor<?x?x4x96xbf16>
+    %kr = transmamba.rope %k theta 1.0e+04 {rotary_dim = 48 : i64} : tensor<?x?x2x96xbf16>
+    %y = transmamba.attention %qr, %kr, %v lengths(%lengths : tensor<?xi32>) {causal}
+        : tensor<?x?x4x96xbf16>, tensor<?x?x2x96xbf16>, tensor<?x?x2x96xbf16> -> tensor<?x?x4x96xbf16>
+    %n = transmamba.append_kv %c, %kr, %v lengths(%lengths : tensor<?xi32>) : !transmamba.kv_cache<layer = 0, 2x96xbf16>, tensor<?x?x2x96xbf16>, tensor<?x?x2x96xbf16>
+    return %y, %n : tensor<?x?x4x96xbf16>, !transmamba.kv_cache<layer = 0, 2x96xbf16>
+  }
+}
+
+// -----
+
+// What else reads the rotated queries or keys gets them; keys that do not all have a slot, or no cache, are rotated for themselves; and pairs
+// that make no fragment are rotated before the kernel.
+// CHECK-LABEL: module attributes
+// CHECK-LABEL: func.func @others(
+// CHECK:         %[[QR:.*]] = transmamba.rope %{{.*}} theta 1.000000e+04 : tensor<?x?x4x64xbf16>
+// CHECK:         %[[KR:.*]] = transmamba.rope %{{.*}} theta 1.000000e+04 : tensor<?x?x4x64xbf16>
+// CHECK:         tile.launch @attention_h4_4_d64 grid
+// CHECK:         transmamba.append_kv %{{.*}}, %[[KR]], %{{[^ ]*}} : !
+// CHECK:         return %{{.*}}, %[[QR]]
+// CHECK-LABEL: func.func @odd(
+// CHECK-COUNT-2: transmamba.rope %{{.*}} {rotary_dim = 24 : i64}
+// CHECK:         tile.launch @attention_h4_4_d64 grid
+// CHECK-LABEL: func.func @pairs(
+// CHECK:         %[[KI:.*]] = transmamba.rope %{{.*}} {interleaved}
+// CHECK-NOT:     transmamba.rope
+// CHECK:         tile.launch @attention_h4_4_d64_rope grid
+// CHECK:       tile.rotate interleaved
+module attributes {transmamba.max_sequence = 4096 : i64, transmamba.schedule = #transmamba.schedule<[100]>} {
+  func.func @others(%q: tensor<?x?x4x64xbf16>, %k: tensor<?x?x4x64xbf16>, %c: !transmamba.kv_cache<layer = 0, 4x64xbf16>)
+      -> (tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, !transmamba.kv_cache<layer = 0, 4x64xbf16>) {
+    %qr = transmamba.rope %q theta 1.0e+04 : tensor<?x?x4x64xbf16>
+    %kr = transmamba.rope %k theta 1.0e+04 : tensor<?x?x4x64xbf16>
+    %y = transmamba.attention %qr, %kr, %k {causal} : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16> -> tensor<?x?x4x64xbf16>
+    %n = transmamba.append_kv %c, %kr, %k : !transmamba.kv_cache<layer = 0, 4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>
+    return %y, %qr, %n : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, !transmamba.kv_cache<layer = 0, 4x64xbf16>
+  }
+  func.func @odd(%q: tensor<?x?x4x64xbf16>, %k: tensor<?x?x4x64xbf16>) -> tensor<?x?x4x64xbf16> {
+    %qr = transmamba.rope %q theta 1.0e+04 {rotary_dim = 24 : i64} : tensor<?x?x4x64xbf16>
+    %kr = transmamba.rope %k theta 1.0e+04 {rotary_dim = 24 : i64} : tensor<?x?x4x64xbf16>
+    %y = transmamba.attention %qr, %kr, %k {causal} : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16> -> tensor<?x?x4x64xbf16>
+    return %y : tensor<?x?x4x64xbf16>
+  }
+  func.func @pairs(%q: tensor<?x?x4x64xbf16>, %k: tensor<?x?x4x64xbf16>) -> tensor<?x?x4x64xbf16> {
+    %qr = transmamba.rope %q theta 1.0e+04 {interleaved} : tensor<?x?x4x64xbf16>
+    %kr = transmamba.rope %k theta 1.0e+04 {interleaved} : tensor<?x?x4x64xbf16>
+    %y = transmamba.attention %qr, %kr, %k {causal} : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16> -> tensor<?x?x4x64xbf16>
+    return %y : tensor<?x?x4x64xbf16>
+  }
+}
+
+// -----
+
+// Logarithms of the sums are a second output; -inf where a query sees nothing.
+// CHECK-LABEL: func.func @logarithms(
+// CHECK:         %[[L:.*]] = tensor.empty(%{{.*}}, %{{.*}}) : tensor<?x?x4xf32>
+// CHECK:         %[[Y:.*]]:2 = tile.launch @attention_h4_4_d64_lse
+// CHECK-SAME:        outs(%{{.*}}, %[[L]] : tensor<?x?x256xbf16>, tensor<?x?x4xf32>)
+// CHECK:         return %{{.*}}, %[[Y]]#1
+// CHECK:       tile.kernel @attention_h4_4_d64_lse({{.*}}, %[[LOGS:[^:]*]]: memref<?x?x4xf32>)
+// CHECK-DAG:     %[[LN2:.*]] = arith.constant 0.693147182 : f32
+// CHECK-DAG:     %[[NOTHING:.*]] = arith.constant 0xFF800000 : f32
+// CHECK:         %[[HEAD:.*]] = tile.block_id x
+// CHECK:         %[[SUM:.*]] = tile.complete
+// CHECK:         %[[VALUES:.*]] = tile.map (%{{.*}} = %{{.*}}, %{{.*}} = %[[SUM]]) [%{{.*}}, %{{.*}}] : (!tile.rows<64xf32>, !tile.rows<64xf32>) -> !tile.rows<64xf32> {
+// CHECK:           %[[LOG:.*]] = math.log2
+// CHECK:           %[[BOTH:.*]] = math.fma %{{.*}}, %{{.*}}, %[[LOG]]
+// CHECK:           %[[NATURAL:.*]] = arith.mulf %[[BOTH]], %[[LN2]]
+// CHECK:           arith.select %{{.*}}, %[[NATURAL]], %[[NOTHING]]
+// CHECK:         tile.write %[[VALUES]] to %[[LOGS]][%{{.*}}, %{{.*}}, %[[HEAD]]]
+func.func @logarithms(%x: tensor<?x?x4x64xbf16>, %lengths: tensor<?xi32>) -> (tensor<?x?x4x64xbf16>, tensor<?x?x4xf32>) {
+  %y, %l = transmamba.attention %x, %x, %x lengths(%lengths : tensor<?xi32>) {causal}
+      : tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16> -> tensor<?x?x4x64xbf16>, tensor<?x?x4xf32>
+  return %y, %l : tensor<?x?x4x64xbf16>, tensor<?x?x4xf32>
 }

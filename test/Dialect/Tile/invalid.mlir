@@ -530,6 +530,89 @@ tile.kernel @k(%x: memref<?x16xbf16>, %w: memref<?x?xbf16>, %s: memref<?x12xbf16
 
 // -----
 
+tile.kernel @k(%s: f32) {
+  %t = tile.alloc : !tile.smem<64x16xbf16>
+  %c = tile.fill %s : f32 -> !tile.frag<64x8xf32>
+  tile.producer registers 24 {
+    // expected-error @+1 {{'tile.rotate' op (D6) stands inside tile.consumers}}
+    tile.rotate %t by %c, %c : !tile.smem<64x16xbf16>, !tile.frag<64x8xf32>
+  }
+  tile.consumers %warpgroup in 1 registers 128 {
+  }
+}
+
+// -----
+
+tile.kernel @k(%s: f32) {
+  %t = tile.alloc : !tile.smem<64x16xbf16>
+  tile.consumers %warpgroup in 1 registers 128 {
+    %c = tile.fill %s : f32 -> !tile.frag<64x16xf32>
+    // expected-error @+1 {{'tile.rotate' op (F1) '!tile.frag<64x16xf32>' does not rotate '!tile.smem<64x16xbf16>'}}
+    tile.rotate %t by %c, %c : !tile.smem<64x16xbf16>, !tile.frag<64x16xf32>
+  }
+}
+
+// -----
+
+tile.kernel @k(%s: f32) {
+  %t = tile.alloc : !tile.smem<32x16xbf16>
+  tile.consumers %warpgroup in 1 registers 128 {
+    %c = tile.fill %s : f32 -> !tile.frag<64x8xf32>
+    // expected-error @+1 {{'tile.rotate' op (F1) '!tile.frag<64x8xf32>' does not rotate '!tile.smem<32x16xbf16>'}}
+    tile.rotate %t by %c, %c : !tile.smem<32x16xbf16>, !tile.frag<64x8xf32>
+  }
+}
+
+// -----
+
+tile.kernel @k() {
+  %t = tile.alloc : !tile.smem<64x32xbf16>
+  %u = tile.alloc : !tile.smem<64x64xbf16>
+  tile.consumers %warpgroup in 1 registers 128 {
+    %c = tile.load_fragment %t : !tile.smem<64x32xbf16> -> !tile.frag<64x32xbf16, a>
+    // expected-error @+1 {{'tile.rotate' op (F3) the fragments are accumulators}}
+    tile.rotate %u by %c, %c : !tile.smem<64x64xbf16>, !tile.frag<64x32xbf16, a>
+  }
+}
+
+// -----
+
+tile.kernel @k(%s: f32) {
+  %t = tile.alloc : !tile.smem<64x16xf32>
+  tile.consumers %warpgroup in 1 registers 128 {
+    %c = tile.fill %s : f32 -> !tile.frag<64x8xf32>
+    // expected-error @+1 {{'tile.rotate' op (M6) '!tile.smem<64x16xf32>' is not swizzled}}
+    tile.rotate %t by %c, %c : !tile.smem<64x16xf32>, !tile.frag<64x8xf32>
+  }
+}
+
+// -----
+
+tile.kernel @k(%n: index) {
+  %r = tile.ring : !tile.ring<16x16xbf16, stages = 1>
+  tile.producer registers 24 {
+    // expected-error @+1 {{'tile.skip' op (D6) stands inside tile.consumers}}
+    tile.skip %n of %r : !tile.ring<16x16xbf16, stages = 1>
+  }
+  tile.consumers %warpgroup in 1 registers 128 {
+  }
+}
+
+// -----
+
+tile.kernel @k(%n: index) {
+  %r = tile.ring : !tile.ring<16x16xbf16, stages = 1>
+  tile.consumers %warpgroup in 1 registers 128 {
+    scf.for %i = %n to %n step %n iter_args(%c = %r) -> (!tile.ring<16x16xbf16, stages = 1>) {
+      // expected-error @+1 {{'tile.skip' op (D4) the ring is the result of a tile.ring}}
+      tile.skip %n of %c : !tile.ring<16x16xbf16, stages = 1>
+      scf.yield %c : !tile.ring<16x16xbf16, stages = 1>
+    }
+  }
+}
+
+// -----
+
 tile.kernel @k(%n: index) {
   %t = tile.alloc : !tile.smem<16x16xbf16>
   tile.producer registers 24 {
@@ -946,6 +1029,94 @@ func.func @f(%x: !tile.frag<64x16xf32>) {
 func.func @f(%x: !tile.frag<64x16xbf16, a>) {
   // expected-error @+1 {{'tile.row_reduce' op (E2) '!tile.rows<64xf32>' are not the rows of '!tile.frag<64x16xbf16, a>'}}
   %r = tile.row_reduce sum %x : !tile.frag<64x16xbf16, a> -> !tile.rows<64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xf32>, %r: !tile.rows<128xf32>, %s: f32) {
+  // expected-error @+1 {{'tile.exp2' op (E2) '!tile.rows<128xf32>' does not fit '!tile.frag<64x16xf32>'}}
+  %y = tile.exp2 %x minus %r times %s : !tile.frag<64x16xf32>, !tile.rows<128xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xbf16, a>, %r: !tile.rows<64xf32>, %s: f32) {
+  // expected-error @+1 {{'tile.exp2' op (E3) takes accumulators and whole numbers of rows}}
+  %y = tile.exp2 %x minus %r times %s : !tile.frag<64x16xbf16, a>, !tile.rows<64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%r: !tile.rows<64xf32, partial>, %s: f32) {
+  // expected-error @+1 {{'tile.exp2' op (E3) takes accumulators and whole numbers of rows}}
+  %y = tile.exp2 %r minus %r times %s : !tile.rows<64xf32, partial>, !tile.rows<64xf32, partial>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xf32>, %n: index) {
+  // expected-error @+1 {{'tile.mask' op (E12) there are either queries or an end}}
+  %y = tile.mask %x keys %n : !tile.frag<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xf32>, %n: index) {
+  // expected-error @+1 {{'tile.mask' op (E12) there are either queries or an end}}
+  %y = tile.mask %x queries %n keys %n end %n : !tile.frag<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xf32>, %n: index) {
+  // expected-error @+1 {{'tile.mask' op (E13) a window is positive and needs queries}}
+  %y = tile.mask %x keys %n end %n window 3 : !tile.frag<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xf32>, %n: index) {
+  // expected-error @+1 {{'tile.mask' op (E13) a window is positive and needs queries}}
+  %y = tile.mask %x queries %n keys %n window 0 : !tile.frag<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xbf16, a>, %n: index) {
+  // expected-error @+1 {{'tile.mask' op (E3) the fragment is an accumulator}}
+  %y = tile.mask %x queries %n keys %n : !tile.frag<64x16xbf16, a>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xf32>) {
+  // expected-error @+1 {{is no scalar arithmetic: 'func.return'}}
+  %y = tile.map func.return (%x) : (!tile.frag<64x16xf32>) -> !tile.frag<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xf32>) {
+  // expected-error @+1 {{is no scalar arithmetic: 'arith.nothing'}}
+  %y = tile.map arith.nothing (%x) : (!tile.frag<64x16xf32>) -> !tile.frag<64x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: !tile.frag<64x16xf32>) {
+  // expected-error @+1 {{'arith.addf' op expected 2 operands, but found 1}}
+  %y = tile.map arith.addf (%x) : (!tile.frag<64x16xf32>) -> !tile.frag<64x16xf32>
   return
 }
 

@@ -57,6 +57,7 @@ tile.kernel @shared() attributes {occupancy = 2 : i32} {
 
 // CHECK-LABEL: tile.kernel @structure(%{{.*}}: memref<2x?x64xf32>, %{{.*}}: index, %{{.*}}: f32)
 tile.kernel @structure(%x: memref<2x?x64xf32>, %n: index, %s: f32) {
+  %some = arith.cmpi slt, %n, %n : index
   // CHECK: tile.block_id y
   %y = tile.block_id y
   // CHECK: tile.grid_dim z
@@ -76,6 +77,15 @@ tile.kernel @structure(%x: memref<2x?x64xf32>, %n: index, %s: f32) {
     %rows = tile.row_slice %a[%n] : !tile.smem<64x64xf32> -> !tile.smem<8x64xf32>
     // CHECK: tile.clear_rows %{{.*}} from %{{.*}} : !tile.smem<64x64xbf16>
     tile.clear_rows %h from %n : !tile.smem<64x64xbf16>
+    // CHECK: tile.clear_rows %{{.*}} from %{{.*}} if %{{.*}} : !tile.smem<64x64xbf16>
+    tile.clear_rows %h from %n if %some : !tile.smem<64x64xbf16>
+    // CHECK: tile.skip %{{.*}} of %{{.*}}, %{{.*}} : !tile.ring<64x64xf32, stages = 2>, !tile.ring<64x64xf32, stages = 2>
+    tile.skip %n of %r, %r : !tile.ring<64x64xf32, stages = 2>, !tile.ring<64x64xf32, stages = 2>
+    %cos = tile.fill %s : f32 -> !tile.frag<64x32xf32>
+    // CHECK: tile.rotate %{{.*}} by %[[COS:.*]], %[[COS]] : !tile.smem<64x64xbf16>, !tile.frag<64x32xf32>
+    tile.rotate %h by %cos, %cos : !tile.smem<64x64xbf16>, !tile.frag<64x32xf32>
+    // CHECK: tile.rotate interleaved %{{.*}} by
+    tile.rotate interleaved %h by %cos, %cos : !tile.smem<64x64xbf16>, !tile.frag<64x32xf32>
     // CHECK: tile.barrier{{$}}
     tile.barrier
     // CHECK: tile.barrier consumers
@@ -118,6 +128,36 @@ tile.kernel @arithmetic(%s: f32, %n: index) {
   tile.consumers %warpgroup in 1 registers 128 {
     // CHECK: tile.fill %{{.*}} : f32 -> !tile.frag<64x16xf32>
     %f = tile.fill %s : f32 -> !tile.frag<64x16xf32>
+    %few = arith.cmpi slt, %n, %n : index
+    // CHECK: tile.mask %{{.*}} queries %{{.*}} keys %{{.*}} : !tile.frag<64x16xf32>
+    %m0 = tile.mask %f queries %n keys %n : !tile.frag<64x16xf32>
+    // CHECK: tile.mask %{{.*}} queries %{{.*}} keys %{{.*}} window 5 if %{{.*}} : !tile.frag<64x16xf32>
+    %m1 = tile.mask %m0 queries %n keys %n window 5 if %few : !tile.frag<64x16xf32>
+    // CHECK: tile.mask %{{.*}} keys %{{.*}} end %{{.*}} : !tile.frag<64x16xf32>
+    %m2 = tile.mask %m1 keys %n end %n : !tile.frag<64x16xf32>
+    // CHECK: %[[TOP:.*]] = tile.row_reduce max %{{.*}} : !tile.frag<64x16xf32> -> !tile.rows<64xf32>
+    %top0 = tile.row_reduce max %m2 : !tile.frag<64x16xf32> -> !tile.rows<64xf32>
+    // CHECK: tile.row_reduce max %{{.*}} onto %[[TOP]] : !tile.frag<64x16xf32> -> !tile.rows<64xf32>
+    %top1 = tile.row_reduce max %m2 onto %top0 : !tile.frag<64x16xf32> -> !tile.rows<64xf32>
+    // CHECK: tile.exp2 %{{.*}} minus %{{.*}} times %{{.*}} : !tile.frag<64x16xf32>, !tile.rows<64xf32>
+    %w0 = tile.exp2 %m2 minus %top1 times %s : !tile.frag<64x16xf32>, !tile.rows<64xf32>
+    // CHECK: tile.exp2 %{{.*}} minus %{{.*}} times %{{.*}} : !tile.rows<64xf32>, !tile.rows<64xf32>
+    %w1 = tile.exp2 %top0 minus %top1 times %s : !tile.rows<64xf32>, !tile.rows<64xf32>
+    // A body of one operation goes without arguments.
+    // CHECK: tile.map arith.mulf (%{{.*}}, %{{.*}}) : (!tile.frag<64x16xf32>, !tile.rows<64xf32>) -> !tile.frag<64x16xf32>{{$}}
+    %short0 = tile.map arith.mulf (%w0, %w1) : (!tile.frag<64x16xf32>, !tile.rows<64xf32>) -> !tile.frag<64x16xf32>
+    // CHECK: tile.map arith.divf {fastmath = #arith.fastmath<afn>} (%{{.*}}, %{{.*}}) : ({{.*}}) -> !tile.frag<64x16xf32>{{$}}
+    %short1 = tile.map (%x = %short0, %y = %w1) : (!tile.frag<64x16xf32>, !tile.rows<64xf32>) -> !tile.frag<64x16xf32> {
+      %e = arith.divf %x, %y fastmath<afn> : f32
+      tile.yield %e : f32
+    }
+    // Not so where the order is another one.
+    // CHECK: tile.map (%[[X:.*]] = %{{.*}}, %[[Y:.*]] = %{{.*}}) : ({{.*}}) -> !tile.frag<64x16xf32> {
+    // CHECK-NEXT: arith.subf %[[Y]], %[[X]] : f32
+    %long = tile.map (%x = %short1, %y = %w1) : (!tile.frag<64x16xf32>, !tile.rows<64xf32>) -> !tile.frag<64x16xf32> {
+      %e = arith.subf %y, %x : f32
+      tile.yield %e : f32
+    }
     // CHECK: tile.fill %{{.*}} : f32 -> !tile.cols<16xf32>
     %c = tile.fill %s : f32 -> !tile.cols<16xf32>
     // CHECK: tile.row_reduce max %{{.*}} : !tile.frag<64x16xf32> -> !tile.rows<64xf32>

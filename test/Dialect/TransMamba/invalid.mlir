@@ -679,6 +679,30 @@ func.func @attention_c9(%q: tensor<?x?x4x48xf32>, %k: tensor<?x?x4x48xf32>, %v: 
 
 // -----
 
+func.func @attention_c10(%q: tensor<2x?x4x48xf32>, %k: tensor<2x?x4x48xf32>, %v: tensor<2x?x4x48xf32>) {
+  // expected-error @+1 {{(C10) rows of the logarithms must agree: 2 and 3}}
+  %y, %l = transmamba.attention %q, %k, %v : tensor<2x?x4x48xf32>, tensor<2x?x4x48xf32>, tensor<2x?x4x48xf32> -> tensor<2x?x4x48xf32>, tensor<3x?x4xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c10_2(%q: tensor<?x7x4x48xf32>, %k: tensor<?x7x4x48xf32>, %v: tensor<?x7x4x48xf32>) {
+  // expected-error @+1 {{(C10) tokens of the logarithms must agree: 7 and 8}}
+  %y, %l = transmamba.attention %q, %k, %v : tensor<?x7x4x48xf32>, tensor<?x7x4x48xf32>, tensor<?x7x4x48xf32> -> tensor<?x7x4x48xf32>, tensor<?x8x4xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c10_3(%q: tensor<?x?x4x48xf32>, %k: tensor<?x?x4x48xf32>, %v: tensor<?x?x4x48xf32>) {
+  // expected-error @+1 {{(C10) the number of heads of the logarithms is 2, expected 4}}
+  %y, %l = transmamba.attention %q, %k, %v : tensor<?x?x4x48xf32>, tensor<?x?x4x48xf32>, tensor<?x?x4x48xf32> -> tensor<?x?x4x48xf32>, tensor<?x?x2xf32>
+  return
+}
+
+// -----
+
 func.func @append_kv_c1(%c: !transmamba.kv_cache<layer = 1, 2x48xf32>, %k: tensor<2x1x2x48xf32>, %v: tensor<3x1x2x48xf32>) {
   // expected-error @+1 {{(C1) rows must agree: 2 and 3}}
   %n = transmamba.append_kv %c, %k, %v : !transmamba.kv_cache<layer = 1, 2x48xf32>, tensor<2x1x2x48xf32>, tensor<3x1x2x48xf32>
@@ -738,6 +762,30 @@ func.func @append_kv_c5(%c: !transmamba.kv_cache<layer = 1, 2x48xf32>, %k: tenso
 func.func @append_kv_c5_2(%c: !transmamba.kv_cache<layer = 1, 2x48xf32>, %k: tensor<2x1x2x48xf32>, %v: tensor<?x1x2x48xf32>, %l: tensor<3xi32>) {
   // expected-error @+1 {{(C5) the number of positions is 3, expected 2}}
   %n = transmamba.append_kv %c, %k, %v at(%l : tensor<3xi32>) : !transmamba.kv_cache<layer = 1, 2x48xf32>, tensor<2x1x2x48xf32>, tensor<?x1x2x48xf32>
+  return
+}
+
+// -----
+
+func.func @append_kv_c6(%c: !transmamba.kv_cache<layer = 1, 2x48xf32>, %k: tensor<?x1x2x48xf32>) {
+  // expected-error @+1 {{(C6) theta must be positive}}
+  %n = transmamba.append_kv %c, %k, %k {rope_theta = 0.0 : f64} : !transmamba.kv_cache<layer = 1, 2x48xf32>, tensor<?x1x2x48xf32>, tensor<?x1x2x48xf32>
+  return
+}
+
+// -----
+
+func.func @append_kv_c6_2(%c: !transmamba.kv_cache<layer = 1, 2x48xf32>, %k: tensor<?x1x2x48xf32>) {
+  // expected-error @+1 {{(C6) rotary dimension 50 is not even or not in [2, 48]}}
+  %n = transmamba.append_kv %c, %k, %k {rope_theta = 1.0 : f64, rotary_dim = 50 : i64} : !transmamba.kv_cache<layer = 1, 2x48xf32>, tensor<?x1x2x48xf32>, tensor<?x1x2x48xf32>
+  return
+}
+
+// -----
+
+func.func @append_kv_c6_3(%c: !transmamba.kv_cache<layer = 1, 2x48xf32>, %k: tensor<?x1x2x48xf32>) {
+  // expected-error @+1 {{(C6) rotary_dim and interleaved need a theta}}
+  %n = transmamba.append_kv %c, %k, %k {interleaved} : !transmamba.kv_cache<layer = 1, 2x48xf32>, tensor<?x1x2x48xf32>, tensor<?x1x2x48xf32>
   return
 }
 

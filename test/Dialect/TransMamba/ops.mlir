@@ -116,7 +116,10 @@ func.func @attention(%q: tensor<2x7x4x48xbf16>, %k: tensor<2x?x2x48xbf16>, %v: t
   // CHECK: transmamba.attention %{{.*}}, %{{.*}}, %{{.*}} {causal, window = 64 : i64}
   %b = transmamba.attention %s, %s, %s {causal, window = 64 : i64}
       : tensor<?x?x4x48xf32>, tensor<?x?x4x48xf32>, tensor<?x?x4x48xf32> -> tensor<?x?x4x48xf32>
-  return %a, %b : tensor<?x7x4x32xbf16>, tensor<?x?x4x48xf32>
+  // CHECK: %{{.*}}, %{{.*}} = transmamba.attention %{{.*}}, %{{.*}}, %{{.*}} {causal} : {{.*}} -> tensor<?x?x4x48xf32>, tensor<?x?x4xf32>
+  %c, %lse = transmamba.attention %s, %s, %s {causal}
+      : tensor<?x?x4x48xf32>, tensor<?x?x4x48xf32>, tensor<?x?x4x48xf32> -> tensor<?x?x4x48xf32>, tensor<?x?x4xf32>
+  return %a, %c : tensor<?x7x4x32xbf16>, tensor<?x?x4x48xf32>
 }
 
 // CHECK-LABEL: func.func @cache
@@ -126,10 +129,13 @@ func.func @cache(%q: tensor<?x1x4x48xf32>, %c: !transmamba.kv_cache<layer = 1, 2
   // CHECK: %[[CACHE:.*]] = transmamba.append_kv %{{.*}}, %{{.*}}, %{{.*}} at(%{{.*}} : tensor<?xi32>) lengths(%{{.*}} : tensor<?xi32>) : !transmamba.kv_cache<layer = 1, 2x48xf32>, tensor<?x1x2x48xf32>, tensor<?x1x1x48xf32>
   %n = transmamba.append_kv %c, %k, %v at(%pos : tensor<?xi32>) lengths(%len : tensor<?xi32>)
       : !transmamba.kv_cache<layer = 1, 2x48xf32>, tensor<?x1x2x48xf32>, tensor<?x1x1x48xf32>
-  // CHECK: transmamba.cached_attention %{{.*}}, %[[CACHE]] at(%{{.*}} : tensor<?xi32>) {scale = 5.000000e-01 : f64, window = 3 : i64} : tensor<?x1x4x48xf32>, !transmamba.kv_cache<layer = 1, 2x48xf32> -> tensor<?x1x4x48xf32>
-  %y = transmamba.cached_attention %q, %n at(%pos : tensor<?xi32>) {scale = 0.5 : f64, window = 3 : i64}
+  // CHECK: %[[ROTATED:.*]] = transmamba.append_kv %[[CACHE]], %{{.*}}, %{{.*}} at(%{{.*}} : tensor<?xi32>) {interleaved, rope_theta = 1.000000e+04 : f64, rotary_dim = 24 : i64} :
+  %n2 = transmamba.append_kv %n, %k, %v at(%pos : tensor<?xi32>) {rope_theta = 1.0e+04 : f64, rotary_dim = 24 : i64, interleaved}
+      : !transmamba.kv_cache<layer = 1, 2x48xf32>, tensor<?x1x2x48xf32>, tensor<?x1x1x48xf32>
+  // CHECK: transmamba.cached_attention %{{.*}}, %[[ROTATED]] at(%{{.*}} : tensor<?xi32>) {scale = 5.000000e-01 : f64, window = 3 : i64} : tensor<?x1x4x48xf32>, !transmamba.kv_cache<layer = 1, 2x48xf32> -> tensor<?x1x4x48xf32>
+  %y = transmamba.cached_attention %q, %n2 at(%pos : tensor<?xi32>) {scale = 0.5 : f64, window = 3 : i64}
       : tensor<?x1x4x48xf32>, !transmamba.kv_cache<layer = 1, 2x48xf32> -> tensor<?x1x4x48xf32>
-  return %y, %n : tensor<?x1x4x48xf32>, !transmamba.kv_cache<layer = 1, 2x48xf32>
+  return %y, %n2 : tensor<?x1x4x48xf32>, !transmamba.kv_cache<layer = 1, 2x48xf32>
 }
 
 // CHECK-LABEL: func.func @scan

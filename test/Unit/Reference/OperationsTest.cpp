@@ -189,6 +189,26 @@ TEST(Attention, SeesValidKeysOnly) {
                        "lengths[0] is -1, which is negative"));
 }
 
+TEST(Attention, GivesLogarithmsOfSums) {
+  // Scores 0 and log 3: log 1 and log 4.
+  FloatTensor q = floats({1, 3, 1, 1}, {1, 1, 1});
+  FloatTensor k = floats({1, 3, 1, 1}, {0, std::log(3.0), 5});
+  FloatTensor v({1, 3, 1, 1}, 1), logarithms;
+  IntTensor lengths = integers({1}, {2});
+  Attention options;
+  options.causal = true;
+  get(attention(q, k, v, &lengths, options, &logarithms));
+  const double nothing = -std::numeric_limits<double>::infinity();
+  EXPECT_EQ(logarithms[0], 0);
+  EXPECT_NEAR(logarithms[1], std::log(4.0), 1e-14);
+  EXPECT_EQ(logarithms[2], nothing);
+  options.causal = false;
+  lengths[0] = 0;
+  get(attention(q, k, v, &lengths, options, &logarithms));
+  for (int64_t t = 0; t < 3; ++t)
+    EXPECT_EQ(logarithms[t], nothing);
+}
+
 TEST(Attention, GroupsHeads) {
   // Four query heads read two value heads: 0, 0, 1, 1.
   FloatTensor q({1, 1, 4, 1}, 1), k({1, 1, 1, 1}, 1);

@@ -109,12 +109,15 @@ GemmConfig chooseGemmConfig(const GemmShape &shape, int64_t rows,
 // Attention
 //===----------------------------------------------------------------------===//
 
-/// Columns of a tensor [B, T, columns] that hold heads side by side.
+/// Columns of a tensor [B, T, columns] that hold heads side by side; or the
+/// keys of a cache [B, 2, heads, capacity, D].
 struct HeadColumns {
   mlir::RankedTensorType tensor;
   /// The column where head 0 starts.
   int64_t first;
   int64_t heads;
+
+  bool isCache() const { return tensor.getRank() == 5; }
 };
 
 /// Heads are grouped: query head h reads head h / (q.heads / k.heads) of the
@@ -129,6 +132,12 @@ struct AttentionShape {
   /// it is 0).
   bool causal = true;
   int64_t window = 0;
+  /// Queries are rotated by tables [positions, pairs] of cosines and sines, if
+  /// there are any: the type of each.
+  mlir::RankedTensorType rotation = {};
+  bool interleaved = false;
+  /// The logarithms of the sums of weights are a result too, [B, T, heads].
+  mlir::RankedTensorType logarithms = {};
 };
 
 /// Queries of a warpgroup.
@@ -181,8 +190,8 @@ ScanConfig chooseStateConfig(const ScanShape &shape, const ScanConfig &scan);
 
 /// Tokens of a segment, at least: each costs a state that is written and read.
 inline constexpr int64_t kMinSegment = 512;
-/// States of so many segments are combined by a kernel of its own. Measured: for
-/// 8 states its launch takes longer than what it saves, for 15 it does not.
+/// States of so many segments are combined by a kernel of its own. Measured:
+/// for 8 states its launch takes longer than what it saves, for 15 it does not.
 inline constexpr int64_t kMinCombined = 12;
 
 //===----------------------------------------------------------------------===//

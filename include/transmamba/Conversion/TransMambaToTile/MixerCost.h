@@ -31,7 +31,7 @@ struct MixerSizes {
 struct MixerTime {
   /// Attention of the tokens before the TransPoint, and the copy of its result.
   double attention = 0;
-  /// Queries and keys rotated, and keys and values kept for later calls.
+  /// Keys, rotated, and values kept for later calls.
   double prefix = 0;
   /// The memory conversion and the scan of the tokens from the TransPoint on.
   double scan = 0;

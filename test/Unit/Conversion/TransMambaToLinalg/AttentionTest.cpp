@@ -73,9 +73,16 @@ static std::string attentionModule(const Shape &shape) {
            attributes + " : " + q + ", " + k + ", " + v + " -> " + y +
            "\n  return %y : " + y + "\n}\n";
   };
+  std::string lse = "tensor<?x?x" + std::to_string(shape.heads()) + "xf32>";
   return function("full", "{scale = 0.25 : f64}") +
          function("causal", "{causal}") +
-         function("window", "{causal, window = 20 : i64}");
+         function("window", "{causal, window = 20 : i64}") +
+         "func.func @logarithms(%q: " + q + ", %k: " + k + ", %v: " + v +
+         ", %len: tensor<?xi32>) -> (" + y + ", " + lse +
+         ") {\n  %y, %l = transmamba.attention "
+         "%q, %k, %v lengths(%len : tensor<?xi32>) {causal} : " +
+         q + ", " + k + ", " + v + " -> " + y + ", " + lse +
+         "\n  return %y, %l : " + y + ", " + lse + "\n}\n";
 }
 
 TEST(Attention, MatchesEquation) {
@@ -111,6 +118,20 @@ TEST(Attention, MatchesEquation) {
         expectClose(program.call("window", {&q, &k, &v, &len})[0],
                     attention(q, k, v, lengths, window),
                     toleranceOf(shape.element), "window " + what);
+        Values logarithms({rows, tokens, shape.heads()});
+        Values expected = attention(q, k, v, lengths, {}, &logarithms);
+        std::vector<Tensor> both =
+            program.call("logarithms", {&q, &k, &v, &len});
+        expectClose(both[0], expected, toleranceOf(shape.element),
+                    "with logarithms " + what);
+        for (int64_t row = 0; row < rows; ++row)
+          for (int64_t t = lengths[row]; t < tokens; ++t)
+            for (int64_t head = 0; head < shape.heads(); ++head) {
+              EXPECT_EQ(both[1].get({row, t, head}),
+                        -std::numeric_limits<double>::infinity());
+              both[1].set({row, t, head}, 0.0);
+            }
+        expectClose(both[1], logarithms, 1e-5, "logarithms " + what);
       }
   }
 }
@@ -140,8 +161,8 @@ static std::string cacheModule(const Shape &shape, int64_t cacheHeads) {
                       std::to_string(cacheHeads) + "x" +
                       std::to_string(shape.keyDim) + "x" + shape.type() + ">";
   auto function = [&](const std::string &name, const std::string &tokens,
-                      const std::string &lengths,
-                      const std::string &attributes) {
+                      const std::string &lengths, const std::string &attributes,
+                      const std::string &rotation = "") {
     std::string q = shape.tensor(shape.qHeads, shape.keyDim, tokens);
     std::string k = shape.tensor(shape.kHeads, shape.keyDim, tokens);
     return "func.func @" + name + "(%c: " + cache + ", %q: " + q +
@@ -150,7 +171,7 @@ static std::string cacheModule(const Shape &shape, int64_t cacheHeads) {
            cache +
            ") {\n  %n = transmamba.append_kv %c, %k, %v at(%at : "
            "tensor<?xi32>) " +
-           lengths + " : " + cache + ", " + k + ", " + k +
+           lengths + rotation + " : " + cache + ", " + k + ", " + k +
            "\n  %y = transmamba.cached_attention %q, %n at(%at : "
            "tensor<?xi32>) " +
            attributes + " : " + q + ", " + cache + " -> " + q +
@@ -161,7 +182,10 @@ static std::string cacheModule(const Shape &shape, int64_t cacheHeads) {
          std::to_string(kCapacity) + " : i64} {\n" +
          function("many", "?", lengths, "") + function("one", "1", "", "") +
          function("window", "?", lengths, "{window = 5 : i64}") +
-         function("one_window", "1", "", "{window = 5 : i64}") + "}\n";
+         function("one_window", "1", "", "{window = 5 : i64}") +
+         function("rotated", "?", lengths, "",
+                  " {rope_theta = 1.0e+04 : f64, rotary_dim = 16 : i64}") +
+         "}\n";
 }
 
 TEST(CachedAttention, MatchesEquation) {
@@ -178,7 +202,8 @@ TEST(CachedAttention, MatchesEquation) {
         Case{{2, 1, 1, 96, 96, Element::BF16, segmentsOf(16)}, 1},
         Case{{2, 1, 1, 96, 96, Element::BF16, blocksOf(64)}, 1}}) {
     Program program(cacheModule(shape, cacheHeads), shape.blocks);
-    for (const std::string name : {"many", "one", "window", "one_window"})
+    for (const std::string name :
+         {"many", "one", "window", "one_window", "rotated"})
       for (int64_t rows : {1, 3})
         for (int64_t tokens : {1, 2, 17, 64}) {
           bool isOne = name == "one" || name == "one_window";
@@ -223,6 +248,9 @@ TEST(CachedAttention, MatchesEquation) {
               for (int64_t head = 0; head < cacheHeads; ++head) {
                 std::vector<double> key = headOf(k, row, t, head, cacheHeads);
                 std::vector<double> value = headOf(v, row, t, head, cacheHeads);
+                if (name == "rotated")
+                  rotate(key, slot, 1e4, 16, /*interleaved=*/false,
+                         shape.element);
                 for (int64_t d = 0; d < shape.keyDim; ++d) {
                   expectedCache({row, 0, head, slot, d}) = key[d];
                   expectedCache({row, 1, head, slot, d}) = value[d];
@@ -270,7 +298,9 @@ TEST(CachedAttention, MatchesEquation) {
                 for (int64_t d = 0; d < shape.keyDim; ++d)
                   results[0].set({row, t, head, d}, 0.0);
           expectClose(results[0], expected, toleranceOf(shape.element), what);
-          expectClose(results[1], expectedCache, 0.0, what + " cache");
+          expectClose(results[1], expectedCache,
+                      name == "rotated" ? toleranceOf(shape.element) : 0.0,
+                      what + " cache");
           EXPECT_EQ(aliases[1], 0) << "the cache is updated in place";
         }
   }

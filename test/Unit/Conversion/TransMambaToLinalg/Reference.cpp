@@ -92,7 +92,7 @@ std::vector<double>
 testing_linalg::attend(const std::vector<double> &query,
                        const std::vector<std::vector<double>> &keys,
                        const std::vector<std::vector<double>> &values,
-                       double scale) {
+                       double scale, double *logarithm) {
   std::vector<double> scores;
   for (const std::vector<double> &key : keys) {
     double score = 0;
@@ -111,6 +111,8 @@ testing_linalg::attend(const std::vector<double> &query,
   }
   for (double &value : result)
     value /= sum;
+  if (logarithm)
+    *logarithm = largest + std::log(sum);
   return result;
 }
 
@@ -127,7 +129,7 @@ std::vector<double> testing_linalg::headOf(const Tensor &tensor, int64_t row,
 Values testing_linalg::attention(const Tensor &q, const Tensor &k,
                                  const Tensor &v,
                                  const std::vector<int> &lengths,
-                                 AttentionCase options) {
+                                 AttentionCase options, Values *logarithms) {
   int64_t heads = std::max({q.dim(2), k.dim(2), v.dim(2)});
   Values result({q.dim(0), q.dim(1), heads, v.dim(3)});
   double scale = options.scale.value_or(1.0 / std::sqrt(double(q.dim(3))));
@@ -147,8 +149,11 @@ Values testing_linalg::attention(const Tensor &q, const Tensor &k,
         }
         if (keys.empty())
           continue;
-        std::vector<double> y =
-            attend(headOf(q, row, token, head, heads), keys, values, scale);
+        double logarithm;
+        std::vector<double> y = attend(headOf(q, row, token, head, heads), keys,
+                                       values, scale, &logarithm);
+        if (logarithms)
+          (*logarithms)({row, token, head}) = logarithm;
         for (int64_t index = 0; index < v.dim(3); ++index)
           result({row, token, head, index}) = y[index];
       }

@@ -49,13 +49,15 @@ struct AttentionCase {
   std::optional<int64_t> window;
   std::optional<double> scale;
 };
-/// Softmax attention of one query over keys and values.
+/// Softmax attention of one query over keys and values, and the logarithm of
+/// the sum of exponentials where it is wanted.
 std::vector<double> attend(const std::vector<double> &query,
                            const std::vector<std::vector<double>> &keys,
                            const std::vector<std::vector<double>> &values,
-                           double scale);
+                           double scale, double *logarithm = nullptr);
 Values attention(const Tensor &q, const Tensor &k, const Tensor &v,
-                 const std::vector<int> &lengths, AttentionCase options);
+                 const std::vector<int> &lengths, AttentionCase options,
+                 Values *logarithms = nullptr);
 
 /// One step of the recurrence of a head: h = exp(dt A) h + dt k v^T.
 void step(std::vector<std::vector<double>> &state, double dt, double a,

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "HostTest.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 
 #include <algorithm>
 #include <optional>
@@ -13,13 +15,19 @@ using namespace mlir;
 using namespace transmamba;
 using namespace testing_tile;
 
-/// Attention to check: which keys a query sees.
+/// Attention to check: which keys a query sees, and what is done besides.
 struct AttentionCase {
   int64_t headDim;
   bool causal = true;
   int64_t window = 0;
   bool hasLengths = false;
   std::optional<AttentionConfig> config = {};
+  /// Pairs of each query that are rotated.
+  int64_t pairs = 0;
+  bool interleaved = false;
+  /// Keys are in a cache.
+  bool hasCache = false;
+  bool hasLogarithms = false;
 };
 
 /// Tokens of the queries and of the keys.
@@ -36,7 +44,32 @@ protected:
   void check(const AttentionCase &attention, ArrayRef<Tokens> sizes);
   void check(const AttentionShape &shape, const TileKernel &kernel,
              int64_t blockM, Tokens tokens);
+
+  /// Slots of a cache: more than tokens in some of the cases, fewer never.
+  static constexpr int64_t kCapacity = 300;
 };
+
+/// The queries [B, T, H * dim], rotated and rounded as the kernel does it.
+static Buffer rotate(const Buffer &q, const AttentionShape &shape,
+                     const Buffer &cosines, const Buffer &sines) {
+  const int64_t dim = shape.headDim, pairs = shape.rotation.getDimSize(1);
+  Buffer rotated(q.sizes(), Element::BF16,
+                 [&](const std::vector<int64_t> &at) { return q.at(at); });
+  q.forEach([&](const std::vector<int64_t> &at) {
+    int64_t d = at[2] % dim, head = at[2] - d;
+    bool isSecond = shape.interleaved ? d % 2 : d >= pairs;
+    int64_t pair = shape.interleaved ? d / 2 : d % pairs;
+    if (d >= 2 * pairs)
+      return;
+    int64_t other = shape.interleaved ? d ^ 1 : (d + pairs) % (2 * pairs);
+    float own = q.at(at), its = q.at({at[0], at[1], head + other}),
+          cos = cosines.at({at[1], pair}), sin = sines.at({at[1], pair});
+    // Products are rounded before they are added.
+    float a = own * cos, b = its * sin;
+    rotated.set(at, isSecond ? a + b : a - b);
+  });
+  return rotated;
+}
 
 void HostAttentionTest::check(const AttentionCase &attention,
                               ArrayRef<Tokens> sizes) {
@@ -56,6 +89,15 @@ void HostAttentionTest::check(const AttentionCase &attention,
                        attention.hasLengths ? list : RankedTensorType(),
                        attention.causal,
                        attention.window};
+  if (attention.pairs)
+    shape.rotation = RankedTensorType::get({any, attention.pairs}, f32());
+  shape.interleaved = attention.interleaved;
+  if (attention.hasCache)
+    shape.k = {
+        RankedTensorType::get({any, 2, kKeyHeads, kCapacity, dim}, bf16()), 0,
+        kKeyHeads};
+  if (attention.hasLogarithms)
+    shape.logarithms = RankedTensorType::get({any, any, kHeads}, f32());
   AttentionConfig config =
       attention.config ? *attention.config : chooseAttentionConfig(shape);
   TileKernel kernel = compile([&](OpBuilder &builder) {
@@ -81,7 +123,8 @@ void HostAttentionTest::check(const AttentionCase &attention,
 void HostAttentionTest::check(const AttentionShape &shape,
                               const TileKernel &kernel, int64_t blockM,
                               Tokens tokens) {
-  const int64_t dim = shape.headDim, width = shape.k.tensor.getDimSize(2);
+  const int64_t dim = shape.headDim, width = shape.v.tensor.getDimSize(2);
+  const int64_t keyColumn = shape.v.first - kKeyHeads * dim;
   // The first row has all tokens. The second ends before its last block of
   // queries begins, or has none: the length may be negative.
   int64_t lengths[] = {tokens.keys + 3, tokens.keys / 3 - 1};
@@ -95,17 +138,45 @@ void HostAttentionTest::check(const AttentionShape &shape,
       q = drawn({kBatches, tokens.queries, kHeads * dim}),
       y({kBatches, tokens.queries, kHeads * dim}, Element::BF16, NAN),
       l({kBatches}, Element::I32,
-        [&](const At &at) { return double(lengths[at[0]]); });
-  Buffer &queries = shape.causal ? x : q;
-  std::vector<testing_tile::Argument> arguments = {&queries, &x, &x};
+        [&](const At &at) { return double(lengths[at[0]]); }),
+      logarithms({kBatches, tokens.queries, kHeads}, Element::F32, NAN);
+  // Slots that nothing was written to are NaN, and so is what the kernel must
+  // not take for keys.
+  Buffer cache(
+      {kBatches, 2, kKeyHeads, kCapacity, dim}, Element::BF16,
+      [&](const At &at) {
+        return at[1] == 0 && at[3] < std::min(tokens.keys, end(at[0]))
+                   ? x.at({at[0], at[3], keyColumn + at[2] * dim + at[4]})
+                   : NAN;
+      });
+  // Queries beyond the tables are those beyond the sequence.
+  int64_t pairs = shape.rotation ? shape.rotation.getDimSize(1) : 1;
+  auto angle = [&](const At &at) {
+    return double(at[0]) * std::pow(1e4, -double(at[1]) / double(pairs));
+  };
+  Buffer cosines({tokens.queries, pairs}, Element::F32,
+                 [&](const At &at) { return std::cos(angle(at)); }),
+      sines({tokens.queries, pairs}, Element::F32,
+            [&](const At &at) { return std::sin(angle(at)); });
+  Buffer &given = shape.causal ? x : q;
+  std::vector<testing_tile::Argument> arguments = {
+      &given, shape.k.isCache() ? &cache : &x, &x};
+  Buffer queries = given;
+  if (shape.rotation) {
+    arguments.insert(arguments.end(), {&cosines, &sines});
+    queries = rotate(given, shape, cosines, sines);
+  }
   if (shape.lengths)
     arguments.push_back(&l);
   if (!shape.causal)
     arguments.push_back(tokens.keys);
   arguments.push_back(&y);
+  if (shape.logarithms)
+    arguments.push_back(&logarithms);
   int64_t blocks = (tokens.queries + blockM - 1) / blockM;
   ASSERT_EQ(kernel.run(arguments, {kHeads, blocks, kBatches}), 0);
   ASSERT_TRUE(y.marginsAreWhole());
+  ASSERT_TRUE(logarithms.marginsAreWhole());
   for (int64_t b = 0; b < kBatches; ++b)
     for (int64_t h = 0; h < kHeads; ++h)
       for (int64_t t = 0; t < tokens.queries;
@@ -122,12 +193,20 @@ void HostAttentionTest::check(const AttentionShape &shape,
           double score = 0;
           for (int64_t d = 0; d < dim; ++d)
             score += queries.at({b, t, h * dim + d}) *
-                     x.at({b, j, shape.k.first + group + d});
+                     x.at({b, j, keyColumn + group + d});
           weights.push_back(shape.scale * score);
           top = std::max(top, weights.back());
         }
         for (double &weight : weights)
           sum += weight = std::exp(weight - top);
+        if (shape.logarithms) {
+          double found = logarithms.at({b, t, h});
+          if (first < last)
+            ASSERT_NEAR(found, top + std::log(sum), 1e-5 * (1 + std::abs(top)))
+                << b << ", " << h << ", " << t;
+          else
+            ASSERT_EQ(found, -INFINITY) << b << ", " << h << ", " << t;
+        }
         for (int64_t d = 0; d < dim; ++d) {
           double expected = 0, size = 0;
           for (int64_t j = first; j < last; ++j) {
@@ -180,4 +259,82 @@ TEST_F(HostAttentionTest, Tiles) {
        {AttentionConfig{128, 128, 2}, {128, 64, 2}, {192, 80, 3}})
     for (auto [causal, window] : {std::pair{true, 0}, {true, 100}, {false, 0}})
       check({32, causal, window, /*hasLengths=*/true, config}, {{390, 390}});
+}
+
+/// Rotated queries: all columns and some, both kinds of pairs; where blocks of
+/// queries begin and end.
+TEST_F(HostAttentionTest, Rotation) {
+  for (int64_t dim : {32, 64, 96, 128, 256}) {
+    AttentionCase all{dim}, some{dim, /*causal=*/true, /*window=*/70};
+    all.pairs = dim / 2;
+    some.pairs = dim / 4;
+    some.interleaved = true;
+    some.hasLengths = true;
+    check(all, {{200, 200}});
+    check(some, {{200, 200}});
+  }
+  AttentionCase sizes{32};
+  sizes.pairs = 16;
+  for (bool interleaved : {false, true}) {
+    sizes.interleaved = interleaved;
+    check(sizes, {{1, 1}, {63, 63}, {65, 65}, {193, 193}, {390, 390}});
+  }
+  AttentionCase full{64, /*causal=*/false};
+  full.pairs = 24;
+  check(full, {{70, 129}, {129, 70}});
+}
+
+/// Keys from a cache, values from where they were: fewer tokens than slots, and
+/// as many.
+TEST_F(HostAttentionTest, Cache) {
+  for (int64_t dim : {32, 96}) {
+    AttentionCase attention{dim};
+    attention.hasCache = true;
+    for (bool hasLengths : {false, true}) {
+      attention.hasLengths = hasLengths;
+      attention.pairs = hasLengths ? 16 : 0;
+      check(attention, {{1, 1}, {130, 130}, {kCapacity, kCapacity}});
+    }
+  }
+}
+
+TEST_F(HostAttentionTest, Logarithms) {
+  for (auto [causal, window] : {std::pair{true, 0}, {true, 100}, {false, 0}})
+    for (bool hasLengths : {false, true}) {
+      AttentionCase attention{64, causal, window, hasLengths};
+      attention.hasLogarithms = true;
+      check(attention, {{1, 1}, {200, 200}});
+      if (!causal)
+        check(attention, {{200, 5}});
+    }
+}
+
+/// As phase tile prints it, causal attention is short enough to be read: of
+/// columns of one tensor, with rotated queries.
+TEST_F(HostAttentionTest, IsShort) {
+  constexpr int64_t any = ShapedType::kDynamic, heads = 16;
+  for (int64_t dim : {64, 128}) {
+    auto fused = RankedTensorType::get({any, any, 3 * heads * dim}, bf16());
+    AttentionShape shape{
+        {fused, 0, heads},
+        {fused, heads * dim, heads},
+        {fused, 2 * heads * dim, heads},
+        {RankedTensorType::get({any, any, heads * dim}, bf16()), 0, heads},
+        dim,
+        0.125,
+        RankedTensorType()};
+    shape.rotation = RankedTensorType::get({8192, dim / 2}, f32());
+    OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+    auto builder = OpBuilder::atBlockEnd(module->getBody());
+    tile::KernelOp kernel =
+        buildAttention(builder, builder.getUnknownLoc(), "attention", shape,
+                       chooseAttentionConfig(shape));
+    PassManager passes(&context);
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+    ASSERT_TRUE(succeeded(passes.run(*module)));
+    std::string text;
+    llvm::raw_string_ostream(text) << kernel;
+    EXPECT_LE(llvm::count(text, '\n') + 1, 100) << text;
+  }
 }

@@ -136,13 +136,15 @@ TEST_F(PtxasTest, GemmEpilogue) {
   check(count);
 }
 
-/// Causal, with a window, and to all keys; each with lengths and without.
+/// Causal, with a window, and to all keys; each with lengths and without, and
+/// with everything that can be done besides.
 TEST_F(PtxasTest, Attention) {
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
   size_t count = 0;
   for (int64_t headDim : {32, 64, 96, 128, 256})
     for (auto [causal, window] : {std::pair{true, 0}, {true, 1000}, {false, 0}})
-      for (bool hasLengths : {false, true}) {
+      for (auto [hasLengths, hasAll] :
+           {std::pair{false, false}, {false, true}, {true, true}}) {
         constexpr int64_t any = ShapedType::kDynamic;
         auto fused = RankedTensorType::get({any, any, 8 * headDim}, bf16());
         auto result = RankedTensorType::get({any, any, 4 * headDim}, bf16());
@@ -157,6 +159,15 @@ TEST_F(PtxasTest, Attention) {
                        : RankedTensorType(),
             causal,
             window};
+        if (hasAll) {
+          shape.rotation =
+              RankedTensorType::get({8192, headDim / 2}, builder.getF32Type());
+          shape.interleaved = hasLengths;
+          shape.logarithms =
+              RankedTensorType::get({any, any, 4}, builder.getF32Type());
+          shape.k = {RankedTensorType::get({any, 2, 2, 8192, headDim}, bf16()),
+                     0, 2};
+        }
         for (const AttentionConfig &config : getAttentionCandidates(shape))
           buildAttention(builder, module->getLoc(),
                          "attention" + std::to_string(count++), shape, config);
