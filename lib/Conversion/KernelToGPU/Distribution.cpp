@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Distribution.h"
+#include "ShiftedRows.h"
 #include "ThreadCode.h"
 #include "ThreadMapping.h"
 
@@ -43,6 +44,8 @@ private:
     /// False where the point lies past the end; null where none can.
     Value isInside;
   };
+  /// By row, operand and column.
+  using VectorElements = SmallVector<SmallVector<SmallVector<Value>>>;
   using LoadCache = DenseMap<std::pair<OpOperand *, ArrayAttr>, Value>;
 
   void computeSizes();
@@ -54,8 +57,9 @@ private:
                       Value index);
   void emitPoints(ArrayRef<Iteration> points);
   void emitVectors(Value linear);
-  void emitVectorBodies(ArrayRef<Value> dims,
-                        ArrayRef<SmallVector<Value>> elements);
+  VectorElements loadVectors(ArrayRef<SmallVector<Value>> dims, unsigned row);
+  void emitVectorBodies(ArrayRef<SmallVector<Value>> dims,
+                        const VectorElements &elements);
   SmallVector<Value> walkSequentialDims(ArrayRef<unsigned> dims,
                                         MutableArrayRef<Iteration> points,
                                         ValueRange accumulators);
@@ -141,40 +145,57 @@ void GenericDistributor::emitVectors(Value linear) {
   first[row] = mul(first[row], constant(rows));
 
   SmallVector<SmallVector<Value>> dims;
-  SmallVector<SmallVector<SmallVector<Value>>> elements; // Row, operand.
-  for (int64_t i = 0; i < rows; ++i) {
+  for (int64_t i = 0; i < rows; ++i)
     dims.push_back(moved(first, row, i));
-    elements.emplace_back();
-    for (OpOperand &operand : op->getOpOperands()) {
-      if (op.isDpsInit(&operand) && !op.payloadUsesValueFromOperand(&operand))
-        elements[i].emplace_back(mapping.vector, getAnything(operand));
-      else if (i > 0 &&
-               !op.getMatchingIndexingMap(&operand).isFunctionOfDim(row))
-        elements[i].push_back(elements[0][operand.getOperandNumber()]);
-      else
-        elements[i].push_back(
-            loadVector(operand, dims[i], inner, mapping.vector));
-    }
-  }
-  for (auto [rowDims, rowElements] : llvm::zip(dims, elements))
-    emitVectorBodies(rowDims, rowElements);
+  emitVectorBodies(dims, loadVectors(dims, row));
 }
 
-/// The bodies of one vector: `elements` are by operand. Stores what they yield.
-void GenericDistributor::emitVectorBodies(
-    ArrayRef<Value> dims, ArrayRef<SmallVector<Value>> elements) {
+/// What the operands have in the vectors of adjacent rows. An element that
+/// several rows read, or several views of one buffer, is loaded once.
+GenericDistributor::VectorElements
+GenericDistributor::loadVectors(ArrayRef<SmallVector<Value>> dims,
+                                unsigned row) {
+  SmallVector<ShiftedRows> shifts = getShiftedRows(op, row);
+  DenseMap<std::pair<unsigned, int64_t>, SmallVector<Value>> loaded;
+  VectorElements elements(dims.size());
+  for (auto [i, rowDims] : llvm::enumerate(dims))
+    for (auto [operand, shift] : llvm::zip(op->getOpOperands(), shifts)) {
+      if (op.isDpsInit(&operand) && !op.payloadUsesValueFromOperand(&operand)) {
+        elements[i].emplace_back(mapping.vector, getAnything(operand));
+        continue;
+      }
+      bool moves = op.getMatchingIndexingMap(&operand).isFunctionOfDim(row);
+      int64_t place = moves ? static_cast<int64_t>(i) + shift.rows : 0;
+      SmallVector<Value> &vector = loaded[{shift.base, place}];
+      if (vector.empty())
+        vector = loadVector(operand, rowDims, mapping.parallelDims.back(),
+                            mapping.vector);
+      elements[i].push_back(vector);
+    }
+  return elements;
+}
+
+/// The bodies of vectors in adjacent rows, and the stores of what they yield.
+/// Column by column, so that few elements of what the rows share are at hand at
+/// once in the type that they are computed in.
+void GenericDistributor::emitVectorBodies(ArrayRef<SmallVector<Value>> dims,
+                                          const VectorElements &elements) {
   unsigned inner = mapping.parallelDims.back();
-  SmallVector<SmallVector<Value>> results(op.getNumDpsInits());
-  for (int64_t i = 0; i < mapping.vector; ++i) {
-    SmallVector<Value> arguments;
-    for (const SmallVector<Value> &operand : elements)
-      arguments.push_back(operand[i]);
-    for (auto [index, value] :
-         llvm::enumerate(inlineBody(op, arguments, moved(dims, inner, i))))
-      results[index].push_back(value);
-  }
-  for (auto [output, values] : llvm::zip(op.getDpsInitsMutable(), results))
-    storeVector(output, dims, values);
+  VectorElements results(dims.size(),
+                         SmallVector<SmallVector<Value>>(op.getNumDpsInits()));
+  for (int64_t i = 0; i < mapping.vector; ++i)
+    for (auto [rowDims, rowElements, rowResults] :
+         llvm::zip(dims, elements, results)) {
+      SmallVector<Value> arguments;
+      for (const SmallVector<Value> &operand : rowElements)
+        arguments.push_back(operand[i]);
+      for (auto [index, value] :
+           llvm::enumerate(inlineBody(op, arguments, moved(rowDims, inner, i))))
+        rowResults[index].push_back(value);
+    }
+  for (auto [rowDims, rowResults] : llvm::zip(dims, results))
+    for (auto [output, values] : llvm::zip(op.getDpsInitsMutable(), rowResults))
+      storeVector(output, rowDims, values);
 }
 
 /// All points of the tile with this linear index.

@@ -20,8 +20,8 @@ using namespace mlir;
 
 namespace transmamba {
 
-/// Elements of a row that one thread keeps in registers.
-static constexpr int64_t kMaxElements = 64;
+/// Bytes of a row of one buffer that one thread keeps in registers.
+static constexpr int64_t kMaxRowBytes = 256;
 
 int64_t RowChain::getSlots() const {
   return llvm::divideCeil(columns, vector * lanes);
@@ -237,16 +237,23 @@ bool ChainFinder::hasConflict() const {
 /// The vectors that all ops can move, and the most lanes of which at most a
 /// quarter have nothing to do at the end of a row.
 bool ChainFinder::chooseTeam() {
-  int64_t width = kMaxAccessBytes;
-  for (linalg::GenericOp op : chain.ops)
-    if (chain.hasColumn(op))
-      width =
-          std::min(width, getVectorWidth(op, chain.numRowDims, chain.columns));
+  int64_t width = kMaxAccessBytes, bytes = 1;
+  for (linalg::GenericOp op : chain.ops) {
+    if (!chain.hasColumn(op))
+      continue;
+    width =
+        std::min(width, getVectorWidth(op, chain.numRowDims, chain.columns));
+    for (Value operand : op->getOperands())
+      if (isa<MemRefType>(operand.getType()) &&
+          !chain.registers.contains(operand))
+        bytes =
+            std::max(bytes, getElementBytes(getElementTypeOrSelf(operand)));
+  }
   chain.vector = width;
   chain.lanes = kWarpSize;
   while (chain.getSlots() * chain.lanes * width * 3 > chain.columns * 4)
     chain.lanes /= 2;
-  return chain.getSlots() * width <= kMaxElements;
+  return chain.getSlots() * width * bytes <= kMaxRowBytes;
 }
 
 std::optional<RowChain> ChainFinder::find() {

@@ -6,6 +6,7 @@
 
 #include "ThreadMapping.h"
 
+#include "ShiftedRows.h"
 #include "VectorAccess.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -215,33 +216,41 @@ static bool isPlainReduction(linalg::GenericOp op,
 }
 
 /// Vectors of neighbours where enough threads have one, and several rows of
-/// them where an operand is the same for all rows.
+/// them where an operand is the same for all rows. Views of one buffer that are
+/// rows apart share most of what they load: then more rows, of fewer columns.
 static void chooseVectors(linalg::GenericOp op, ArrayRef<int64_t> sizes,
                           int64_t outputs, int64_t blockSize,
                           ThreadMapping &mapping) {
-  constexpr int64_t kMaxRows = 4;
+  constexpr int64_t kMaxRows = 4, kMaxShiftedRows = 16;
+  constexpr int64_t kShiftedColumns = 2;
   constexpr int64_t kMinThreads = 128;
   unsigned inner = mapping.parallelDims.back();
+  size_t rank = mapping.parallelDims.size();
+  std::optional<unsigned> row;
+  if (rank >= 2)
+    row = mapping.parallelDims[rank - 2];
+  bool isShifted =
+      row && !ShapedType::isDynamic(sizes[*row]) && hasShiftedRows(op, *row);
   int64_t width = getVectorWidth(op, inner, sizes[inner]);
+  if (isShifted)
+    width = std::min(width, kShiftedColumns);
   int64_t minThreads = std::min(blockSize, kMinThreads);
   while (width > 1 && outputs / width < minThreads)
     width /= 2;
   mapping.vector = width;
-  size_t rank = mapping.parallelDims.size();
-  if (width == 1 || rank < 2)
+  if (width == 1 || !row)
     return;
-  unsigned row = mapping.parallelDims[rank - 2];
   bool isShared = llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *in) {
     AffineMap map = op.getMatchingIndexingMap(in);
-    return map.isFunctionOfDim(inner) && !map.isFunctionOfDim(row);
+    return map.isFunctionOfDim(inner) && !map.isFunctionOfDim(*row);
   });
-  if (!isShared || ShapedType::isDynamic(sizes[row]))
+  if ((!isShared && !isShifted) || ShapedType::isDynamic(sizes[*row]))
     return;
-  int64_t rows = kMaxRows;
+  int64_t rows = isShifted ? kMaxShiftedRows : kMaxRows;
   while (rows > 1 &&
-         (sizes[row] % rows != 0 || outputs / (width * rows) < minThreads))
+         (sizes[*row] % rows != 0 || outputs / (width * rows) < minThreads))
     rows /= 2;
-  mapping.tile[row] = rows;
+  mapping.tile[*row] = rows;
 }
 
 ThreadMapping planThreadMapping(linalg::GenericOp op, int64_t blockSize,

@@ -13,9 +13,9 @@ using namespace transmamba;
 
 namespace {
 /// causal_conv1d -> scf.forall (row, block of channels, block of tokens) {
-///   a sum of shifted rows }, and the next window. With one block of tokens a
-/// single kernel does both, in place; with more the window is written by a
-/// second kernel, when all blocks have read it.
+///   a sum of shifted rows }, and the next window. Its writer is the first
+/// block of tokens; but where there are more, and a window comes in that they
+/// read, a second kernel, when all have read it.
 struct LowerCausalConv1D final : TransMambaPattern<CausalConv1DOp> {
   using TransMambaPattern::TransMambaPattern;
 
@@ -54,6 +54,8 @@ public:
   /// Whether a block has all its tokens, and all that they look back on.
   Value isWhole(Index first);
   TileStore storeWindow(Value rows, Index row, Index channel, Value window);
+  /// The next window where `isWriter`, made of the inputs alone.
+  TileStore emitWindow(Value isWriter, Index row, Index channel, Value window);
 
   /// A product and a sum for each tap; inputs, weights and outputs once.
   Work countOutputs();
@@ -65,7 +67,8 @@ public:
   std::optional<Activation> activation;
   Type type;
   int64_t allChannels, taps, history;
-  /// The tile of a workgroup.
+  /// The tile of a workgroup. Twice the tokens of others: each block reads some
+  /// before its own.
   int64_t channels, block;
   Index batch, tokens;
   bool oneBlock;
@@ -79,7 +82,7 @@ ConvKernel::ConvKernel(TileBuilder &tile, const TileSizes &sizes,
       type(elementOf(operands.getInput())),
       allChannels(shapeOf(operands.getWeight())[0]),
       taps(shapeOf(operands.getWeight())[1]), history(taps - 1),
-      block(sizes.tokenBlock), batch(tile.dim(operands.getInput(), 0)),
+      block(2 * sizes.tokenBlock), batch(tile.dim(operands.getInput(), 0)),
       tokens(tile.dim(operands.getInput(), 1)) {
   std::optional<int64_t> known = getConstantIntValue(tokens);
   oneBlock = known && *known <= block;
@@ -215,6 +218,32 @@ TileStore ConvKernel::storeWindow(Value rows, Index row, Index channel,
           {tile.constant(1), tile.constant(history), tile.constant(channels)}};
 }
 
+TileStore ConvKernel::emitWindow(Value isWriter, Index row, Index channel,
+                                 Value window) {
+  OpBuilder &builder = tile.getBuilder();
+  Index zero = tile.constant(0), one = tile.constant(1);
+  Index reach = tile.constant(history), width = tile.constant(channels);
+  auto branch = scf::IfOp::create(
+      builder, tile.getLoc(), isWriter,
+      [&](OpBuilder &, Location loc) {
+        Value inputs =
+            loadInputs(row, channel, validTokens(row), zero, Value());
+        Value rows = tile.rows(inputs, zero, reach);
+        Value written = tile.insert(rows, window, {row, zero, channel},
+                                    {one, reach, width});
+        scf::YieldOp::create(builder, loc, written);
+      },
+      [&](OpBuilder &, Location loc) {
+        scf::YieldOp::create(builder, loc, window);
+      });
+  // Nothing of it for the other blocks: no two write one element.
+  Value count = tile.select(isWriter, tile.value(reach), tile.value(zero));
+  SmallVector<Index> offsets = {row, zero, channel};
+  SmallVector<Index> sizes = {one, count, width};
+  Value rows = tile.slice(branch.getResult(0), offsets, sizes, {1, 2});
+  return {rows, window, offsets, sizes};
+}
+
 Work ConvKernel::countOutputs() {
   WorkBuilder work(tile.getBuilder(), tile.getLoc());
   Index elements = work.countElements(operands.getInput());
@@ -247,6 +276,7 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
   Value output = tile.empty(tile.dims(adaptor.getInput()), conv.type);
   Value window = adaptor.getWindow();
   bool hasWindow = static_cast<bool>(window);
+  bool writesWindow = !hasWindow && !op.getNextWindow().use_empty();
   if (!hasWindow)
     window = tile.empty(ArrayRef<Index>{conv.batch, tile.constant(conv.history),
                                         tile.constant(conv.allChannels)},
@@ -305,16 +335,32 @@ LowerCausalConv1D::matchAndRewrite(CausalConv1DOp op, OpAdaptor adaptor,
       SmallVector<Index> sizes = {tile.constant(1), count,
                                   tile.constant(conv.channels)};
       Value y = tile.slice(branch.getResult(0), offsets, sizes, {1, 2});
-      return SmallVector<TileStore>{{y, outputs[0], offsets, sizes}};
+      SmallVector<TileStore> stores = {{y, outputs[0], offsets, sizes}};
+      if (writesWindow)
+        stores.push_back(conv.emitWindow(tile.less(first, tile.constant(1)),
+                                         row, channel, outputs[1]));
+      return stores;
     };
-    output = tile.forall(
+    Work work = conv.countOutputs();
+    SmallVector<Value> results = {output};
+    if (writesWindow) {
+      work.bytes = WorkBuilder(rewriter, op.getLoc())
+                       .add(work.bytes, conv.countWindow(/*read=*/true).bytes);
+      results.push_back(window);
+    }
+    results = llvm::to_vector_of<Value>(tile.forall(
         "causal_conv1d",
         {conv.batch, channelBlocks, tile.ceilDiv(conv.tokens, conv.block)},
-        conv.countOutputs(), output, outputBody)[0];
+        work, results, outputBody));
+    output = results[0];
+    if (writesWindow)
+      window = results[1];
+  }
+  if (!conv.hasOneBlock() && hasWindow) {
     auto windowBody = [&](ValueRange point, ValueRange outputs) {
       Index row = point[0], channel = conv.channelOf(point[1]);
       Value inputs = conv.loadInputs(row, channel, conv.validTokens(row), zero,
-                                     hasWindow ? outputs[0] : Value());
+                                     outputs[0]);
       return SmallVector<TileStore>{
           conv.storeWindow(tile.rows(inputs, zero, tile.constant(conv.history)),
                            row, channel, outputs[0])};

@@ -188,7 +188,8 @@ public:
 
 namespace {
 
-/// x / y -> div.full x, y (2 ulp), where that may be approximated
+/// x / y -> div.approx x, y, where that may be approximated: a reciprocal and a
+/// product, 2 ulp. 0 where |y| is above 2^126.
 class ApproximateDivPattern final : public OpRewritePattern<arith::DivFOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -198,7 +199,7 @@ public:
     if (!op.getType().isF32() || !mayApproximate(op))
       return rewriter.notifyMatchFailure(op, "has to be exact");
     Emit emit(rewriter, op.getLoc());
-    rewriter.replaceOp(op, emit.intrinsic("llvm.nvvm.div.full", op.getType(),
+    rewriter.replaceOp(op, emit.intrinsic("llvm.nvvm.div.approx.ftz.f", op.getType(),
                                           op->getOperands()));
     return success();
   }

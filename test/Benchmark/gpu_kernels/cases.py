@@ -168,7 +168,8 @@ def row_cases() -> list[Case]:
     tensors = {"rms_norm": 2, "gated_rms_norm": 3, "conv": 2, "add": 3, "gate": 3}
     cases = []
     for kind, count in tensors.items():
-        for columns in (1536, 2048):
+        # 4608 are the queries, keys and values of 1536 channels.
+        for columns in (1536, 2048, 4608 if kind == "conv" else 4096):
             name = f"{kind}-{columns}"
 
             def work(b: int, t: int, c: int = columns, kind: str = kind, count: int = count) -> tuple[float, float]:
@@ -180,8 +181,8 @@ def row_cases() -> list[Case]:
                     kind,
                     models.rows(name, kind, columns, 4, 8192),
                     {"columns": columns},
-                    [(4, 8192)],
-                    [(1, 1), (1, 63), (2, 200), (3, 129)],
+                    [(4, 8192), (1, 8192)],
+                    [(1, 1), (1, 3), (1, 65), (2, 200), (3, 129), (1, 8191)],
                     work,
                 )
             )

@@ -29,8 +29,8 @@ static std::vector<float> smallIntegers(size_t count) {
   return values;
 }
 
-/// What a block of a convolution does: each tap reads its own rows, several
-/// rows of a thread share the weights.
+/// What a block of a convolution does: each tap reads its own rows, which are
+/// mostly those of another tap too; several rows of a thread share the weights.
 static constexpr llvm::StringLiteral kTaps = R"(
 func.func private @taps(%x: index, %y: index, %z: index, %pi: memref<f32>, %pw: memref<f32>, %po: memref<f32>, %n: index)
     attributes {transmamba.kernel} {
@@ -73,8 +73,8 @@ TEST(Vectors, SeveralRowsShareWeights) {
     EmulatedKernel kernel =
         EmulatedKernel::fromKernelFunction(kTaps, blockSize);
     ASSERT_TRUE(kernel);
-    // Two taps of each of 4 rows, and two weights.
-    EXPECT_EQ(kernel.count<mlir::vector::LoadOp>(), 10u);
+    // 16 rows and the one after them, each once, and two weights.
+    EXPECT_EQ(kernel.count<mlir::vector::LoadOp>(), 19u);
     std::vector<float> input = smallIntegers((kRows + 1) * kColumns);
     std::vector<float> weights = smallIntegers(2 * kColumns);
     Memory in = Memory::of("in", input), w = Memory::of("w", weights);
