@@ -15,7 +15,9 @@
 // }
 //
 // An item waits for items of parts before its own only, which have smaller
-// numbers: nobody waits for ever.
+// numbers: nobody waits for ever. The items of a part may come in several
+// pieces, with others between them; which number is which item is said by
+// arguments, so that the host may choose.
 //
 // Where a kernel has one consumer warpgroup and another one has two, an item is
 // two neighbours of the former, one for each warpgroup: their tiles stand one
@@ -39,19 +41,20 @@ using namespace transmamba::tile;
 namespace {
 class KernelMerger {
 public:
-  KernelMerger(OpBuilder &builder, Location loc, ArrayRef<KernelPart> parts)
-      : builder(builder), loc(loc), parts(parts) {}
+  KernelMerger(OpBuilder &builder, Location loc, ArrayRef<KernelPart> parts,
+               ArrayRef<Piece> pieces)
+      : builder(builder), loc(loc), parts(parts), pieces(pieces),
+        warpgroups(getMostWarpgroups(parts)) {}
 
   KernelOp build(StringRef name, TypeRange arguments);
 
 private:
-  /// The items of a part: how many, the first, and the one after the last.
+  /// The items of a part.
   struct Items {
     std::array<Value, 3> grid;
     /// Items along x, and how many blocks one is.
     Value columns;
     int64_t blocks;
-    Value first, end;
   };
 
   template <typename Op, typename... Args> Op create(Args &&...args) {
@@ -67,10 +70,27 @@ private:
   void shareMemory();
   template <typename Op> void share(SmallVectorImpl<Op> &shared);
   void countItems();
+  const Piece &getPiece(size_t part) {
+    return *llvm::find_if(pieces,
+                          [&](Piece piece) { return piece.part == part; });
+  }
+  bool isWhole() const { return pieces.size() == parts.size(); }
+  Value get(const Extent &extent) {
+    return extent.constant ? index(*extent.constant)
+                           : Value(merged.getArgument(extent.argument));
+  }
+  Value isBefore(Value item, const Extent &end) {
+    return create<arith::CmpIOp>(arith::CmpIPredicate::ult, item, get(end));
+  }
   /// The work loop of a role, with what each part does in it.
   void emitRole(bool producer);
-  void emitCases(Value item, bool producer, size_t part);
-  void emitPart(Value item, bool producer, size_t part);
+  /// Which part an item is of, and its number in it.
+  struct Place {
+    Value part, number;
+  };
+  Place emitPlace(Value item);
+  void emitCases(Value item, Place place, bool producer, size_t number);
+  void emitPart(Value item, Value rest, bool producer, size_t part);
   void addBoxes(ArrayRef<Operation *> clones, ArrayRef<Value> x);
   Value recompute(Value value, Value x);
   void takeOwnRows(ArrayRef<Operation *> clones, int64_t blocks);
@@ -78,11 +98,14 @@ private:
   void replaceGrid(ArrayRef<Operation *> clones, ArrayRef<Value> block,
                    ArrayRef<Value> grid);
   void emitLookBack(AfterOp op);
-  bool isAwaited(KernelOp kernel);
+  /// The next item of a warpgroup may overwrite what a slower one still reads.
+  bool sharesTiles(KernelOp kernel);
 
   OpBuilder &builder;
   Location loc;
   ArrayRef<KernelPart> parts;
+  ArrayRef<Piece> pieces;
+  uint32_t warpgroups;
   KernelOp merged;
   SmallVector<IRMapping> mappings;
   SmallVector<Items> items;
@@ -119,7 +142,7 @@ template <typename Op> void KernelMerger::share(SmallVectorImpl<Op> &shared) {
   for (auto [number, part] : llvm::enumerate(parts)) {
     llvm::SmallPtrSet<Operation *, 8> taken;
     KernelOp kernel = part.kernel;
-    int64_t blocks = getBlocksOfItem(part, getMostWarpgroups(parts));
+    int64_t blocks = getBlocksOfItem(part, warpgroups);
     for (auto own : kernel.getBody().front().template getOps<Op>()) {
       auto type = widen(own.getType(), blocks);
       auto *same = llvm::find_if(shared, [&](Op op) {
@@ -144,32 +167,25 @@ void KernelMerger::shareMemory() {
 }
 
 void KernelMerger::countItems() {
-  Value first = index(0);
-  for (auto [number, part] : llvm::enumerate(parts)) {
+  for (const KernelPart &part : parts) {
     Items entry;
-    entry.first = first;
     for (auto [extent, size] : llvm::zip(part.grid, entry.grid))
-      size = extent.constant ? index(*extent.constant)
-                             : Value(merged.getArgument(extent.argument));
-    entry.blocks = getBlocksOfItem(part, getMostWarpgroups(parts));
+      size = get(extent);
+    entry.blocks = getBlocksOfItem(part, warpgroups);
     entry.columns = fold<arith::DivUIOp>(entry.grid[0], index(entry.blocks));
-    first = add(first, mul(mul(entry.columns, entry.grid[1]), entry.grid[2]));
-    entry.end = first;
     items.push_back(entry);
   }
 }
 
-/// Whether items of another part wait for those of this kernel.
-bool KernelMerger::isAwaited(KernelOp kernel) {
-  return llvm::any_of(parts, [&](KernelPart part) {
-    return part.kernel
-        .walk([&](AfterOp op) {
-          return op.getKernelAttr().getAttr() == kernel.getSymNameAttr()
-                     ? WalkResult::interrupt()
-                     : WalkResult::advance();
-        })
-        .wasInterrupted();
-  });
+bool KernelMerger::sharesTiles(KernelOp kernel) {
+  auto hasTiles = [](KernelOp kernel) {
+    return !kernel.getBody().front().getOps<AllocOp>().empty();
+  };
+  // Rows that are always those of the same warpgroup are nobody else's.
+  return hasTiles(kernel) && llvm::any_of(parts, [&](const KernelPart &part) {
+           return hasTiles(part.kernel) &&
+                  getBlocksOfItem(part, warpgroups) != warpgroups;
+         });
 }
 
 // tile.after @k[x, y, z] count n along y
@@ -185,11 +201,21 @@ void KernelMerger::emitLookBack(AfterOp op) {
   const Items &other = items[part - parts.begin()];
   Value strides[] = {index(1), other.columns,
                      mul(other.columns, other.grid[1])};
-  Value place = fold<arith::DivUIOp>(op.getX(), index(other.blocks));
+  Value blocks = index(other.blocks), count = op.getCount();
+  Value place = fold<arith::DivUIOp>(op.getX(), blocks);
+  if (op.getDimension() == Dimension::x && other.blocks > 1) {
+    // Items from that of the first block to that of the last one.
+    Value last = add(fold<arith::RemUIOp>(op.getX(), blocks),
+                     add(count, index(other.blocks - 1)));
+    Value none =
+        create<arith::CmpIOp>(arith::CmpIPredicate::eq, count, index(0));
+    count = builder.createOrFold<arith::SelectOp>(
+        loc, none, count, fold<arith::DivUIOp>(last, blocks));
+  }
   place =
       add(place, add(mul(op.getY(), strides[1]), mul(op.getZ(), strides[2])));
-  create<LookBackOp>(add(other.first, place), op.getCount(),
-                     strides[int(op.getDimension())], tickets);
+  Value first = add(get(getPiece(part - parts.begin()).shift), place);
+  create<LookBackOp>(first, count, strides[int(op.getDimension())], tickets);
   op.erase();
 }
 
@@ -279,11 +305,13 @@ void KernelMerger::replaceGrid(ArrayRef<Operation *> clones,
   }
 }
 
-void KernelMerger::emitPart(Value item, bool producer, size_t number) {
+void KernelMerger::emitPart(Value item, Value rest, bool producer,
+                            size_t number) {
   KernelOp kernel = parts[number].kernel;
+  if (producer && !kernel.getProducer())
+    return;
   IRMapping mapping = mappings[number];
   const Items &own = items[number];
-  Value rest = fold<arith::SubIOp>(item, own.first);
   Value block[3];
   block[0] = mul(fold<arith::RemUIOp>(rest, own.columns), index(own.blocks));
   rest = fold<arith::DivUIOp>(rest, own.columns);
@@ -322,25 +350,48 @@ void KernelMerger::emitPart(Value item, bool producer, size_t number) {
   for (auto ring : kernel.getBody().front().getOps<RingOp>())
     for (int64_t i = 0, count = *countHeldTiles(ring); i < count; ++i)
       create<ConsumerReleaseOp>(mapping.lookup(ring.getResult()));
-  if (isAwaited(kernel))
+  if (llvm::any_of(parts, [&](const KernelPart &part) {
+        return waitsFor(part.kernel, kernel);
+      }))
     create<PublishOp>(item, tickets);
-  else if (!kernel.getBody().front().getOps<AllocOp>().empty())
-    // The next item overwrites what a slower warpgroup may still read.
+  else if (sharesTiles(kernel))
     create<BarrierOp>(/*consumers=*/true);
 }
 
+// Where pieces are parts, the comparisons with their ends are enough.
+KernelMerger::Place KernelMerger::emitPlace(Value item) {
+  if (isWhole())
+    return {};
+  Value part = index(pieces.back().part), shift = get(pieces.back().shift);
+  for (const Piece &piece : llvm::reverse(pieces.drop_back())) {
+    Value isOwn = isBefore(item, piece.end);
+    part = create<arith::SelectOp>(isOwn, index(piece.part), part);
+    shift = create<arith::SelectOp>(isOwn, get(piece.shift), shift);
+  }
+  return {part, fold<arith::SubIOp>(item, shift)};
+}
+
 // if item < end of the first part { first } else { if ... }
-void KernelMerger::emitCases(Value item, bool producer, size_t number) {
+void KernelMerger::emitCases(Value item, Place place, bool producer,
+                             size_t number) {
+  size_t part = isWhole() ? pieces[number].part : number;
+  auto emit = [&] {
+    Value own = place.number
+                    ? place.number
+                    : fold<arith::SubIOp>(item, get(pieces[number].shift));
+    emitPart(item, own, producer, part);
+  };
   if (number + 1 == parts.size())
-    return emitPart(item, producer, number);
-  Value isOwn =
-      create<arith::CmpIOp>(arith::CmpIPredicate::ult, item, items[number].end);
+    return emit();
+  Value isOwn = place.part ? create<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                                   place.part, index(part))
+                           : isBefore(item, pieces[number].end);
   auto condition = create<scf::IfOp>(isOwn, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(condition.thenBlock());
-  emitPart(item, producer, number);
+  emit();
   builder.setInsertionPointToStart(condition.elseBlock());
-  emitCases(item, producer, number + 1);
+  emitCases(item, place, producer, number + 1);
 }
 
 void KernelMerger::emitRole(bool producer) {
@@ -350,7 +401,7 @@ void KernelMerger::emitRole(bool producer) {
   body.addArgument(builder.getIndexType(), loc);
   builder.setInsertionPointToEnd(&body);
   builder.setInsertionPoint(create<EndOp>());
-  emitCases(loop.getItem(), producer, 0);
+  emitCases(loop.getItem(), emitPlace(loop.getItem()), producer, 0);
 }
 
 KernelOp KernelMerger::build(StringRef name, TypeRange arguments) {
@@ -368,13 +419,15 @@ KernelOp KernelMerger::build(StringRef name, TypeRange arguments) {
     for (auto [argument, number] :
          llvm::zip_equal(part.kernel.getBody().getArguments(), part.arguments))
       mapping.map(argument, merged.getArgument(number));
-    loads = std::max(loads, part.kernel.getProducer().getRegisters());
+    if (ProducerOp producer = part.kernel.getProducer())
+      loads = std::max(loads, producer.getRegisters());
     computes = std::max(computes, part.kernel.getConsumers().getRegisters());
     occupancy = std::min(occupancy, part.kernel.getOccupancy());
   }
   shareMemory();
   countItems();
-  tickets = create<TicketsOp>(items.back().end, entry.getArguments().back());
+  tickets =
+      create<TicketsOp>(get(pieces.back().end), entry.getArguments().back());
 
   auto emitBody = [&](Region &region, bool producer) {
     OpBuilder::InsertionGuard guard(builder);
@@ -387,13 +440,11 @@ KernelOp KernelMerger::build(StringRef name, TypeRange arguments) {
   };
   // Who loads for all parts needs more than for one, and consumers get what is
   // left.
-  uint32_t warpgroups = getMostWarpgroups(parts);
-  loads = std::max<uint32_t>(loads, 40);
-  uint32_t left =
+  uint32_t all =
       getRegistersOfBlock((warpgroups + 1) * kWarpgroupThreads, occupancy) /
-          kWarpgroupThreads -
-      loads;
-  computes = std::min(computes, left / warpgroups / 8 * 8);
+      kWarpgroupThreads;
+  loads = std::max<uint32_t>(loads, 40);
+  computes = std::min(computes, (all - loads) / warpgroups / 8 * 8);
   emitBody(create<ProducerOp>(loads).getBody(), /*producer=*/true);
   emitBody(create<ConsumersOp>(warpgroups, computes).getBody(),
            /*producer=*/false);
@@ -404,6 +455,7 @@ KernelOp KernelMerger::build(StringRef name, TypeRange arguments) {
 KernelOp transmamba::tile::mergeKernels(OpBuilder &builder, Location loc,
                                         StringRef name,
                                         ArrayRef<KernelPart> parts,
+                                        ArrayRef<Piece> pieces,
                                         TypeRange arguments) {
-  return KernelMerger(builder, loc, parts).build(name, arguments);
+  return KernelMerger(builder, loc, parts, pieces).build(name, arguments);
 }

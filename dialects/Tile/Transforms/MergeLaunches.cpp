@@ -34,14 +34,13 @@ static KernelOp getKernel(LaunchOp launch) {
                                                         launch.getKernelAttr());
 }
 
-static bool waitsFor(KernelOp kernel, KernelOp other) {
-  return kernel
-      .walk([&](AfterOp op) {
-        return op.getKernelAttr().getAttr() == other.getSymNameAttr()
-                   ? WalkResult::interrupt()
-                   : WalkResult::advance();
-      })
-      .wasInterrupted();
+/// Whether the kernel reads what its argument holds.
+static bool readsArgument(KernelOp kernel, unsigned number) {
+  Value argument = kernel.getArgument(number);
+  return llvm::any_of(argument.getUsers(), [&](Operation *user) {
+    auto effects = dyn_cast<MemoryEffectOpInterface>(user);
+    return effects && effects.getEffectOnValue<MemoryEffects::Read>(argument);
+  });
 }
 
 /// (G3) What a launch needs of those before it.
@@ -63,12 +62,21 @@ findUnawaitedResult(ArrayRef<LaunchOp> launches) {
                 " writes, and does not wait for it (G3)")
             .str();
     }
-    for (Value output : launch.getOutputs()) {
+    for (auto [number, output] : llvm::enumerate(launch.getOutputs())) {
       if (isa<BaseMemRefType>(output.getType()))
         return "on buffers it is not seen what launches read";
-      if (isFromGroup(output) && !launch.getPartial())
+      if (!isFromGroup(output))
+        continue;
+      if (!launch.getPartial())
         return ("@" + launch.getKernel() +
                 " overwrites what another one writes (G3)")
+            .str();
+      auto other = output.getDefiningOp<LaunchOp>();
+      if (readsArgument(getKernel(launch),
+                        launch.getInputs().size() + number) &&
+          !waitsFor(getKernel(launch), getKernel(other)))
+        return ("@" + launch.getKernel() + " reads what @" + other.getKernel() +
+                " writes, and does not wait for it (G3)")
             .str();
     }
   }
@@ -126,6 +134,11 @@ struct MergedOperands {
   explicit MergedOperands(ArrayRef<LaunchOp> launches);
 
   unsigned addInput(Value value);
+  Extent describe(Value size);
+  void addOutputs(ArrayRef<LaunchOp> launches);
+  /// The items of all parts in the order in which they are drawn, which the
+  /// program of the host counts.
+  void addPieces(OpBuilder &builder, ArrayRef<LaunchOp> launches);
   unsigned getNumber(Value output) const {
     return inputs.size() + outputs.lookup(output);
   }
@@ -136,6 +149,9 @@ struct MergedOperands {
   llvm::DenseMap<Value, unsigned> outputs;
   SmallVector<Value> outputOperands;
   SmallVector<KernelPart> parts;
+  SmallVector<Piece> pieces;
+  /// Of all parts together.
+  Value numItems;
 };
 
 class MergeLaunches final
@@ -158,22 +174,33 @@ unsigned MergedOperands::addInput(Value value) {
   return inputs.try_emplace(value, inputs.size()).first->second;
 }
 
+Extent MergedOperands::describe(Value size) {
+  Extent extent{getConstantIntValue(size)};
+  if (!extent.constant)
+    extent.argument = addInput(size);
+  return extent;
+}
+
 MergedOperands::MergedOperands(ArrayRef<LaunchOp> launches) {
+  for (LaunchOp launch : launches) {
+    for (Value input : launch.getInputs())
+      if (!llvm::is_contained(launches, input.getDefiningOp<LaunchOp>()))
+        addInput(input);
+    KernelPart &part = parts.emplace_back();
+    part.kernel = getKernel(launch);
+    Value grid[] = {launch.getGridX(), launch.getGridY(), launch.getGridZ()};
+    for (auto [extent, described] : llvm::zip_equal(grid, part.grid))
+      described = describe(extent);
+  }
+}
+
+/// When all inputs are known: outputs follow them.
+void MergedOperands::addOutputs(ArrayRef<LaunchOp> launches) {
   auto isResult = [&](Value value) {
     return llvm::is_contained(launches, value.getDefiningOp<LaunchOp>());
   };
-  for (LaunchOp launch : launches) {
-    for (Value input : launch.getInputs())
-      if (!isResult(input))
-        addInput(input);
-    for (Value extent :
-         {launch.getGridX(), launch.getGridY(), launch.getGridZ()})
-      if (!getConstantIntValue(extent))
-        addInput(extent);
-  }
-  for (LaunchOp launch : launches) {
-    KernelPart &part = parts.emplace_back();
-    part.kernel = getKernel(launch);
+  for (auto [number, part] : llvm::enumerate(parts)) {
+    LaunchOp launch = launches[number];
     for (Value input : launch.getInputs())
       part.arguments.push_back(isResult(input) ? getNumber(input)
                                                : inputs.lookup(input));
@@ -187,12 +214,6 @@ MergedOperands::MergedOperands(ArrayRef<LaunchOp> launches) {
       }
       part.arguments.push_back(getNumber(result));
     }
-    Value grid[] = {launch.getGridX(), launch.getGridY(), launch.getGridZ()};
-    for (auto [extent, described] : llvm::zip_equal(grid, part.grid)) {
-      described.constant = getConstantIntValue(extent);
-      if (!described.constant)
-        described.argument = inputs.lookup(extent);
-    }
   }
 }
 
@@ -202,24 +223,92 @@ static Type getArgumentType(Value operand) {
   return operand.getType();
 }
 
-/// What others wait for comes first, then those who wait, then all others:
-/// items that depend on one another have the time that the others take.
-static void sortParts(SmallVectorImpl<KernelPart> &parts) {
-  auto getRank = [&](KernelPart part) {
-    bool waits = false;
-    for (const KernelPart &other : parts) {
-      if (waitsFor(other.kernel, part.kernel))
-        return 0;
-      waits |= waitsFor(part.kernel, other.kernel);
+//===----------------------------------------------------------------------===//
+// The order of items
+//===----------------------------------------------------------------------===//
+
+/// Parts that others wait for come before those, and what has nothing to do
+/// with them behind: it is there for the time in which they would wait.
+static int64_t getRank(const KernelPart &part, ArrayRef<KernelPart> parts) {
+  bool isAlone = true;
+  int64_t rank = 0;
+  for (const KernelPart &other : parts) {
+    isAlone &= !waitsFor(other.kernel, part.kernel);
+    if (!waitsFor(part.kernel, other.kernel))
+      continue;
+    isAlone = false;
+    rank = std::max(rank, getRank(other, parts) + 1);
+  }
+  return isAlone ? static_cast<int64_t>(parts.size()) : rank;
+}
+
+/// `tile.turns` = [place], or [place, items, place, ...].
+static SmallVector<KernelPart::Turn> readTurns(LaunchOp launch) {
+  auto given = launch->getAttrOfType<DenseI64ArrayAttr>(kTileTurnsAttrName);
+  if (!given || given.size() % 2 == 0)
+    return {};
+  ArrayRef<int64_t> numbers = given.asArrayRef();
+  SmallVector<KernelPart::Turn> turns;
+  for (; numbers.size() > 1; numbers = numbers.drop_front(2))
+    turns.push_back({numbers[0], numbers[1]});
+  turns.push_back({numbers[0], std::nullopt});
+  return turns;
+}
+
+/// (G6) Whom others wait for is one piece, before all of theirs.
+static std::optional<std::string> findWrongOrder(ArrayRef<KernelPart> parts) {
+  for (KernelPart part : parts)
+    for (KernelPart other : parts) {
+      if (!waitsFor(part.kernel, other.kernel))
+        continue;
+      bool isBefore = llvm::all_of(part.turns, [&](KernelPart::Turn turn) {
+        return other.turns.front().place < turn.place;
+      });
+      if (other.turns.size() != 1 || !isBefore)
+        return ("@" + part.kernel.getName() + " waits for @" +
+                other.kernel.getName() + ", which is not before it (G6)")
+            .str();
     }
-    return waits ? 1 : 2;
+  return std::nullopt;
+}
+
+void MergedOperands::addPieces(OpBuilder &builder,
+                               ArrayRef<LaunchOp> launches) {
+  // Place, part, turn.
+  SmallVector<std::tuple<int64_t, unsigned, unsigned>> order;
+  for (auto [number, part] : llvm::enumerate(parts))
+    for (auto [turn, entry] : llvm::enumerate(part.turns))
+      order.push_back({entry.place, number, turn});
+  llvm::sort(order);
+
+  LaunchOp last = launches.back();
+  Location loc = last.getLoc();
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
   };
-  SmallVector<KernelPart> sorted;
-  for (int rank : {0, 1, 2})
-    llvm::copy_if(
-        parts, std::back_inserter(sorted),
-        [&](const KernelPart &part) { return getRank(part) == rank; });
-  parts = std::move(sorted);
+  auto mul = [&](Value a, Value b) {
+    return builder.createOrFold<arith::MulIOp>(loc, a, b);
+  };
+  uint32_t warpgroups = getMostWarpgroups(parts);
+  Value zero = index(0), end = zero;
+  SmallVector<Value> left, taken(parts.size(), zero);
+  for (auto [number, part] : llvm::enumerate(parts)) {
+    LaunchOp launch = launches[number];
+    Value columns = builder.createOrFold<arith::DivUIOp>(
+        loc, launch.getGridX(), index(getBlocksOfItem(part, warpgroups)));
+    left.push_back(mul(mul(columns, launch.getGridY()), launch.getGridZ()));
+  }
+  for (auto [place, part, turn] : order) {
+    Value count = left[part];
+    if (std::optional<int64_t> items = parts[part].turns[turn].items)
+      count = builder.createOrFold<arith::MinUIOp>(loc, count, index(*items));
+    Value shift = builder.createOrFold<arith::SubIOp>(loc, end, taken[part]);
+    end = builder.createOrFold<arith::AddIOp>(loc, count, end);
+    pieces.push_back({part, describe(end), describe(shift)});
+    taken[part] = builder.createOrFold<arith::AddIOp>(loc, count, taken[part]);
+    left[part] = builder.createOrFold<arith::SubIOp>(loc, left[part], count);
+  }
+  numItems = end;
 }
 
 /// Whether the kernel is right; what its verifier says is kept in `message`.
@@ -254,7 +343,17 @@ std::optional<std::string> MergeLaunches::merge(ArrayRef<LaunchOp> launches) {
   MergedOperands operands(launches);
   if (auto obstacle = findMergeObstacle(operands.parts))
     return obstacle;
-  sortParts(operands.parts);
+  for (auto [number, part] : llvm::enumerate(operands.parts)) {
+    part.turns = readTurns(launches[number]);
+    if (part.turns.empty())
+      part.turns.push_back({getRank(part, operands.parts), std::nullopt});
+  }
+  if (auto obstacle = findWrongOrder(operands.parts))
+    return obstacle;
+  LaunchOp last = launches.back();
+  OpBuilder builder(last);
+  operands.addPieces(builder, launches);
+  operands.addOutputs(launches);
 
   SmallVector<Value> inputs, outputs = operands.outputOperands;
   for (auto &[value, number] : operands.inputs)
@@ -270,10 +369,10 @@ std::optional<std::string> MergeLaunches::merge(ArrayRef<LaunchOp> launches) {
   std::string name, complaint;
   for (LaunchOp launch : launches)
     name += (name.empty() ? "" : "_and_") + launch.getKernel().str();
-  LaunchOp last = launches.back();
   Location loc = last.getLoc();
   OpBuilder detached(&getContext());
-  KernelOp kernel = mergeKernels(detached, loc, name, operands.parts, types);
+  KernelOp kernel =
+      mergeKernels(detached, loc, name, operands.parts, operands.pieces, types);
   SymbolTable symbols(getOperation());
   if (KernelOp equal = findEqual(kernel)) {
     kernel.erase();
@@ -287,20 +386,10 @@ std::optional<std::string> MergeLaunches::merge(ArrayRef<LaunchOp> launches) {
     kernels[name].push_back(kernel);
   }
 
-  OpBuilder builder(last);
   auto index = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
-  Value items;
-  for (LaunchOp launch : launches) {
-    Value blocks = builder.createOrFold<arith::MulIOp>(
-        loc,
-        builder.createOrFold<arith::MulIOp>(loc, launch.getGridX(),
-                                            launch.getGridY()),
-        launch.getGridZ());
-    items = items ? builder.createOrFold<arith::AddIOp>(loc, items, blocks)
-                  : blocks;
-  }
+  Value items = operands.numItems;
   Value blocks = builder.createOrFold<arith::MulIOp>(
       loc, MultiprocessorsOp::create(builder, loc),
       index(kernel.getOccupancy()));

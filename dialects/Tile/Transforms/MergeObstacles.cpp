@@ -30,6 +30,16 @@ std::optional<int64_t> transmamba::tile::countHeldTiles(RingOp ring) {
   return atEnd;
 }
 
+bool transmamba::tile::waitsFor(KernelOp kernel, KernelOp other) {
+  return kernel
+      .walk([&](AfterOp op) {
+        return op.getKernelAttr().getAttr() == other.getSymNameAttr()
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 static uint32_t getWarpgroups(KernelPart part) {
   return part.kernel.getConsumers().getCount();
 }
@@ -96,8 +106,6 @@ transmamba::tile::findMergeObstacle(ArrayRef<KernelPart> parts) {
   uint32_t warpgroups = getMostWarpgroups(parts);
   for (const KernelPart &part : parts) {
     KernelOp kernel = part.kernel;
-    if (!kernel.getProducer())
-      return say(kernel, "has no producer (G1)");
     int64_t blocks = getBlocksOfItem(part, warpgroups);
     if (getWarpgroups(part) != warpgroups &&
         (getWarpgroups(part) != 1 ||

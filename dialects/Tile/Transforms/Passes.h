@@ -15,6 +15,8 @@ namespace transmamba {
 /// Integer attribute of a launch: those of a block that have the same are to
 /// become one.
 inline constexpr llvm::StringLiteral kTileGroupAttrName = "tile.group";
+/// Of such a launch: when its items are drawn, see `tile-merge-launches`.
+inline constexpr llvm::StringLiteral kTileTurnsAttrName = "tile.turns";
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

@@ -19,20 +19,27 @@ def TileMergeLaunches : Pass<"tile-merge-launches", "::mlir::ModuleOp"> {
     its grid, x first. While some blocks work on the last items of a launch, others have
     begun with the next; memory-bound and compute-bound work overlap.
 
+    `tile.turns` of a launch says another order: its place among all, or, of a launch
+    whose items come in pieces, place, number of items, place, ..., place, as `[1, 66, 4]`:
+    66 items at place 1, all others at place 4. Which number is which item is computed by
+    the program of the host, so that it may depend on the sizes of a call.
+
     On tensors, where what a launch reads is seen. Launches stay apart, with a remark
     that says why, unless
 
-    * (G1) their kernels have a producer and the same number of consumer warpgroups.
-      A kernel of one takes as many blocks of its grid, neighbours along x, for an
-      item as others have warpgroups, if it does the same for them in the same order;
+    * (G1) their kernels have the same number of consumer warpgroups. A kernel of one
+      takes as many blocks of its grid, neighbours along x, for an item as others have
+      warpgroups, if it does the same for them in the same order;
     * (G2) the kernels release as many tiles of each ring as they wait for, in each
       loop and condition; rings go on from item to item, and what is held at the end
       of an item is released there;
-    * (G3) what one launch reads of another one's results, its kernel waits for
-      (`tile.after`); results that are overwritten are those of `partial` launches;
+    * (G3) what one launch reads of another one's results, as an input or in place, its
+      kernel waits for (`tile.after`); results that are overwritten are those of
+      `partial` launches;
     * (G4) nothing else between them needs a result and makes an operand;
     * (G5) registers and shared memory are enough. Rings of tiles of the same shape
-      are shared, and so are tiles of the same shape that are no ring's.
+      are shared, and so are tiles of the same shape that are no ring's;
+    * (G6) what others wait for is one piece, before all of theirs.
 
     ```mlir
     func.func @f(%x: tensor<?x64xbf16>, %n: index) -> (tensor<?x64xbf16>, tensor<?x64xbf16>) {
