@@ -521,6 +521,10 @@ FailureOr<ModuleOp> Compilation::lower(OwningOpRef<ModuleOp> module,
 FailureOr<ModuleOp> Compilation::lowerFor(const CompileTarget &target,
                                           ModuleOp fused) {
   if (target.hasTileKernels()) {
+    if (target.gpuKernels == GpuKernels::Merged && !target.mergesLaunches())
+      emitWarning(fused.getLoc())
+          << target.getName()
+          << " cannot draw work: kernels that belong together stay apart";
     OwningOpRef<ModuleOp> tiled = fused.clone();
     if (failed(runPasses(
             *tiled, [&](OpPassManager &pm) { populateTilePhase(pm, target); })))

@@ -6,6 +6,7 @@
 
 #include "transmamba/Pipelines/Phases.h"
 
+#include "Tile/IR/Target.h"
 #include "Tile/Transforms/Passes.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Pass/PassOptions.h"
@@ -30,7 +31,7 @@ static constexpr PhaseInfo phases[] = {
     {Phase::Schedule, "schedule",
      "a TransPoint for each layer; what a layer never uses is gone"},
     {Phase::Fuse, "fuse", "one transmamba.switch for each hybrid mixer"},
-    {Phase::Tile, "tile", "GPU: tile kernels of hot operations (sm_90a, bf16)"},
+    {Phase::Tile, "tile", "GPU: tile kernels of hot operations (bf16, f16)"},
     {Phase::Merge, "merge",
      "GPU: tile kernels that belong together as one persistent kernel"},
     {Phase::Linalg, "linalg",
@@ -110,6 +111,11 @@ std::optional<CompileTarget> transmamba::parseTarget(StringRef name) {
   return target;
 }
 
+bool CompileTarget::mergesLaunches() const {
+  return hasTileKernels() && gpuKernels == GpuKernels::Merged &&
+         tile::findTarget(chip)->hasTickets;
+}
+
 bool transmamba::hasPhase(const CompileTarget &target, Phase phase) {
   switch (phase) {
   case Phase::Tile:
@@ -145,6 +151,7 @@ void transmamba::populateFusePhase(OpPassManager &pm) {
 void transmamba::populateTilePhase(OpPassManager &pm,
                                    const CompileTarget &target) {
   ConvertTransMambaToTileOptions options;
+  options.chip = target.chip;
   options.groups = target.mergesLaunches();
   options.batchInvariant = target.batchInvariant;
   pm.addPass(createConvertTransMambaToTile(options));
@@ -221,7 +228,7 @@ struct ToGpuOptions : public PassPipelineOptions<ToGpuOptions> {
       *this, "gpu-kernels", llvm::cl::desc("Hot operations of 16-bit floats"),
       llvm::cl::init(GpuKernels::Tile),
       llvm::cl::values(
-          clEnumValN(GpuKernels::Tile, "tile", "tile kernels, on sm_90a"),
+          clEnumValN(GpuKernels::Tile, "tile", "tile kernels"),
           clEnumValN(GpuKernels::Merged, "merged",
                      "tile kernels, one launch where they belong together"),
           clEnumValN(GpuKernels::Linalg, "linalg", "as everything else"))};

@@ -82,8 +82,7 @@ static cl::opt<std::string> ptxasOption(
 static cl::opt<GpuKernels> gpuKernels(
     "gpu-kernels", cl::desc("Kernels of hot operations of 16-bit floats:"),
     cl::init(GpuKernels::Tile),
-    cl::values(clEnumValN(GpuKernels::Tile, "tile",
-                          "tile kernels where the chip is sm_90a (default)"),
+    cl::values(clEnumValN(GpuKernels::Tile, "tile", "tile kernels (default)"),
                clEnumValN(GpuKernels::Merged, "merged",
                           "the same, one launch of what belongs together"),
                clEnumValN(GpuKernels::Linalg, "linalg",

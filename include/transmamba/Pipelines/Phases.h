@@ -53,9 +53,10 @@ std::optional<Phase> parsePhase(llvm::StringRef name);
 
 /// How hot operations of 16-bit floats become kernels of a GPU.
 enum class GpuKernels {
-  /// Tile kernels, where the chip has what they need; linalg elsewhere.
+  /// Tile kernels.
   Tile,
-  /// The same; kernels that belong together are one launch.
+  /// The same; kernels that belong together are one launch, where the chip has
+  /// what that needs.
   Merged,
   /// Linalg on tiles, as everything else.
   Linalg
@@ -76,13 +77,11 @@ struct CompileTarget {
   bool batchInvariant = false;
 
   bool hasTileKernels() const {
-    return kind == Kind::Nvidia && chip == "sm_90a" &&
-           gpuKernels != GpuKernels::Linalg;
+    return kind == Kind::Nvidia && gpuKernels != GpuKernels::Linalg;
   }
 
-  bool mergesLaunches() const {
-    return hasTileKernels() && gpuKernels == GpuKernels::Merged;
-  }
+  /// Where that is asked for and the chip can draw work.
+  bool mergesLaunches() const;
 
   /// The name in a package: "cpu:x86-64-v3", "nvidia:sm_90a".
   std::string getName() const;

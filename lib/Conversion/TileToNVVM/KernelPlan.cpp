@@ -81,7 +81,7 @@ static LogicalResult planSharedMemory(KernelOp kernel, KernelPlan &plan) {
     offset += kBarrierBytes * ring.getType().getStages();
   }
   if (TicketsOp tickets = kernel.getTickets()) {
-    if (!plan.target.hasTensorMaps)
+    if (!plan.target.hasTickets)
       return tickets.emitOpError("is lowered for chips with a copy engine, not "
                                  "for ")
              << plan.target.chip;

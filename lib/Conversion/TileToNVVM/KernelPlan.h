@@ -7,7 +7,7 @@
 #ifndef TRANSMAMBA_LIB_CONVERSION_TILETONVVM_KERNELPLAN_H
 #define TRANSMAMBA_LIB_CONVERSION_TILETONVVM_KERNELPLAN_H
 
-#include "Target.h"
+#include "Tile/IR/Target.h"
 #include "Tile/IR/TileOps.h"
 
 namespace transmamba::tile {

@@ -115,12 +115,10 @@ public:
 
   void runOnOperation() override {
     gpu::GPUModuleOp module = getOperation();
-    const Target *machine = findTarget(chip);
-    if (!machine) {
-      module.emitError("tile kernels cannot be lowered to the chip '")
-          << chip << "'; known are sm_90a and sm_80";
+    FailureOr<const Target *> found = getTarget(module, chip);
+    if (failed(found))
       return signalPassFailure();
-    }
+    const Target *machine = *found;
     KernelPlan plan(*machine);
     // Nothing else of the module: indices of a gpu.func stay indices.
     SmallVector<Operation *> kernels;
@@ -177,8 +175,10 @@ public:
 } // namespace tile
 
 FailureOr<TileKernelInterface> describeTileKernel(tile::KernelOp kernel) {
-  // The target that the pipeline makes tile kernels for.
-  tile::KernelPlan plan(*tile::findTarget("sm_90a"));
+  FailureOr<const tile::Target *> target = tile::getTarget(kernel);
+  if (failed(target))
+    return failure();
+  tile::KernelPlan plan(**target);
   if (failed(tile::planKernel(kernel, plan)))
     return failure();
   return TileKernelInterface{

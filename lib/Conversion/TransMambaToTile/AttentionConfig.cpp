@@ -9,8 +9,38 @@
 using namespace mlir;
 using namespace transmamba;
 
+/// Whether the sums, the scores and the weights of two tiles of keys are in
+/// registers where all threads have as many. A role that sets its own number
+/// has enough in every tile that is possible.
+static bool fitsRegisters(const tile::Target &target,
+                          const AttentionShape &shape,
+                          const AttentionConfig &config) {
+  int64_t registers = shape.headDim / 2 + config.blockN / 2 + config.blockN / 4;
+  return target.setsRegisters ||
+         registers <= tile::Target::getRegistersOfThread(
+                          config.blockM / kAttentionRows + 1, 1) -
+                          48;
+}
+
+/// Where all threads have the same number of registers: 168 where two
+/// warpgroups compute, 255 where one does.
+static SmallVector<AttentionConfig>
+getEvenCandidates(const AttentionShape &shape) {
+  switch (shape.headDim) {
+  case 256:
+    return {{64, 32, 2}};
+  case 32:
+    return {{128, 128, 2}, {128, 64, 2}};
+  default:
+    return {{128, 64, 2}};
+  }
+}
+
 SmallVector<AttentionConfig>
-transmamba::getAttentionCandidates(const AttentionShape &shape) {
+transmamba::getAttentionCandidates(const tile::Target &target,
+                                   const AttentionShape &shape) {
+  if (!target.setsRegisters)
+    return getEvenCandidates(shape);
   // What the registers hold: of a thread, sums of headDim / 2, scores of
   // blockN / 2 and weights of blockN / 4, of 160 where there are three
   // warpgroups, of 240 where there are two.
@@ -27,8 +57,9 @@ transmamba::getAttentionCandidates(const AttentionShape &shape) {
   }
 }
 
-AttentionConfig transmamba::chooseAttentionConfig(const AttentionShape &shape) {
-  return getAttentionCandidates(shape).front();
+AttentionConfig transmamba::chooseAttentionConfig(const tile::Target &target,
+                                                  const AttentionShape &shape) {
+  return getAttentionCandidates(target, shape).front();
 }
 
 DictionaryAttr transmamba::toAttribute(MLIRContext *context,
@@ -39,6 +70,7 @@ DictionaryAttr transmamba::toAttribute(MLIRContext *context,
 }
 
 LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
+                                         const tile::Target &target,
                                          const AttentionShape &shape,
                                          AttentionConfig &config,
                                          EmitError emitError) {
@@ -52,9 +84,11 @@ LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
     return failure();
   int64_t bytes =
       2 * shape.headDim * (config.blockM + 2 * config.stages * config.blockN);
-  if ((config.blockM != 128 && config.blockM != 192) || config.blockN < 16 ||
+  if (config.blockM < kAttentionRows || config.blockM > 3 * kAttentionRows ||
+      config.blockM % kAttentionRows != 0 || config.blockN < 16 ||
       config.blockN > 256 || config.blockN % 16 != 0 || config.stages < 1 ||
-      config.stages > 8 || bytes > kUsableSharedBytes)
+      config.stages > 8 || bytes > target.getTileBytes(1, target.sharedBytes) ||
+      !fitsRegisters(target, shape, config))
     return emitError() << "'" << kTileConfigAttrName << "': " << config.blockM
                        << " queries, " << config.blockN << " keys in "
                        << config.stages << " stages are not possible";

@@ -310,11 +310,11 @@ LogicalResult AttentionLauncher::launch() {
   if (op.getLse())
     shape.logarithms = cast<RankedTensorType>(op.getLse().getType());
 
-  AttentionConfig config = chooseAttentionConfig(shape);
+  AttentionConfig config = chooseAttentionConfig(launches.target, shape);
   FailureOr<DictionaryAttr> wanted = getConfig(op);
-  if (failed(wanted) || failed(overrideConfig(*wanted, shape, config, [&] {
-        return op.emitOpError();
-      })))
+  if (failed(wanted) ||
+      failed(overrideConfig(*wanted, launches.target, shape, config,
+                            [&] { return op.emitOpError(); })))
     return failure();
   OpBuilder detached(op.getContext());
   StringAttr kernel =

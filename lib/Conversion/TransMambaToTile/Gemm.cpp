@@ -26,7 +26,7 @@ public:
               const GemmShape &shape, const GemmConfig &config)
       : kernel(builder, loc, name, getGemmArgumentTypes(shape)), shape(shape),
         config(config), ownRows(config.blockM / 2),
-        staged(shape.getStagedOperand()),
+        staged(config.staging ? shape.getStagedOperand() : std::nullopt),
         epilogue(kernel, shape, ownRows, config.blockN) {}
 
   tile::KernelOp build();
@@ -42,7 +42,10 @@ private:
   /// The results of this warpgroup have left; their place is free.
   void emitLeft();
 
-  bool rounds() const { return shape.resultType == shape.operandType; }
+  /// Results leave by way of shared memory.
+  bool leavesByStaging() const {
+    return config.staging && shape.resultType == shape.operandType;
+  }
 
   KernelBuilder kernel;
   const GemmShape &shape;
@@ -108,7 +111,7 @@ void GemmBuilder::emitLeft() {
 void GemmBuilder::emitResult(Value result, Value place, Value row,
                              Value column) {
   Value c = kernel.argument(getGemmResultArgument(shape));
-  if (!rounds()) {
+  if (!leavesByStaging()) {
     kernel.create<tile::WriteOp>(result, c, ValueRange{row, column});
     if (stagedRing)
       kernel.release(stagedRing);
@@ -138,7 +141,7 @@ void GemmBuilder::emitTile(Value work, Value first, Value m, Value n) {
       kernel.release(ring);
   };
   auto afterFirst = [&] {
-    if (stagedRing && rounds())
+    if (stagedRing && leavesByStaging())
       kernel.ifLess(block, work, [&] { emitLeft(); });
   };
   SmallVector<Value> sums =
@@ -165,7 +168,7 @@ void GemmBuilder::allocate() {
   if (staged)
     stagedRing = kernel.ring(config.blockM, config.blockN, shape.operandType,
                              /*stages=*/1);
-  else if (rounds())
+  else if (leavesByStaging())
     staging = kernel.create<tile::AllocOp>(Type(tile::SharedType::get(
         kernel.getContext(), {config.blockM, config.blockN},
         shape.resultType)));
@@ -188,7 +191,7 @@ tile::KernelOp GemmBuilder::build() {
     Value first = kernel.mul(warpgroup, ownRows);
     forEachTile(
         [&](Value work, Value m, Value n) { emitTile(work, first, m, n); });
-    if (stagedRing && rounds())
+    if (stagedRing && leavesByStaging())
       kernel.ifLess(block, tiles, [&] { emitLeft(); });
     else if (staging)
       kernel.create<tile::StoreWaitOp>();

@@ -110,18 +110,19 @@ static std::string getName(const GemmMatch &match, const GemmConfig &config) {
 //   -> %d = tile.launch @gemm_... grid(min(multiprocessors, tiles), 1, 1)
 //                ins(%a, %b, %x) outs(empty)
 LogicalResult transmamba::convertGemm(linalg::MatmulOp op, Launches &launches) {
-  std::optional<GemmMatch> match = matchGemm(op);
+  std::optional<GemmMatch> match = matchGemm(op, launches.target);
   if (!match)
     return success();
   const GemmShape &shape = match->shape;
   Value a = match->a;
   std::optional<int64_t> bound = getRowBound(a, launches);
-  GemmConfig config = chooseGemmConfig(shape, bound.value_or(launches.maxBatch),
-                                       bound.has_value());
+  GemmConfig config =
+      chooseGemmConfig(launches.target, shape,
+                       bound.value_or(launches.maxBatch), bound.has_value());
   FailureOr<DictionaryAttr> wanted = getConfig(op);
-  if (failed(wanted) || failed(overrideConfig(*wanted, shape, config, [&] {
-        return op.emitOpError();
-      })))
+  if (failed(wanted) ||
+      failed(overrideConfig(*wanted, launches.target, shape, config,
+                            [&] { return op.emitOpError(); })))
     return failure();
   OpBuilder detached(op.getContext());
   StringAttr kernel = launches.insert(

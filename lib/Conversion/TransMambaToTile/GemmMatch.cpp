@@ -127,8 +127,9 @@ namespace {
 /// Grows the epilogue backwards from its last operation.
 class Matcher {
 public:
-  Matcher(linalg::MatmulOp first, const SetVector<Operation *> &reachable)
-      : first(first), reachable(reachable) {}
+  Matcher(linalg::MatmulOp first, const SetVector<Operation *> &reachable,
+          const tile::Target &target)
+      : first(first), reachable(reachable), target(target) {}
 
   /// With `last` as its last operation.
   std::optional<GemmMatch> match(Operation *last);
@@ -158,6 +159,7 @@ private:
 
   linalg::MatmulOp first;
   const SetVector<Operation *> &reachable;
+  const tile::Target &target;
   GemmMatch result;
   SetVector<Operation *> ops;
   SmallVector<Product> products;
@@ -325,7 +327,7 @@ bool Matcher::isShapePossible() {
   }
   if (!hasSlice && products.size() == 1)
     shape.rights.clear();
-  return !getGemmCandidates(shape).empty();
+  return !getGemmCandidates(target, shape).empty();
 }
 
 std::optional<GemmMatch> Matcher::match(Operation *last) {
@@ -388,7 +390,8 @@ static SetVector<Operation *> findReachable(linalg::MatmulOp first) {
   return SetVector<Operation *>(sorted.begin(), sorted.end());
 }
 
-std::optional<GemmMatch> transmamba::matchGemm(linalg::MatmulOp op) {
+std::optional<GemmMatch> transmamba::matchGemm(linalg::MatmulOp op,
+                                               const tile::Target &target) {
   if (!isProduct(op))
     return std::nullopt;
   SetVector<Operation *> reachable = findReachable(op);
@@ -398,7 +401,8 @@ std::optional<GemmMatch> transmamba::matchGemm(linalg::MatmulOp op) {
             tensor::ExtractSliceOp>(last) ||
         (isa<linalg::MatmulOp>(last) && last != op))
       continue;
-    if (std::optional<GemmMatch> match = Matcher(op, reachable).match(last))
+    if (std::optional<GemmMatch> match =
+            Matcher(op, reachable, target).match(last))
       return match;
   }
   return std::nullopt;

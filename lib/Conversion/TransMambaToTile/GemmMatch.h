@@ -31,7 +31,8 @@ struct GemmMatch {
 };
 
 /// The most that can be one kernel with `op`.
-std::optional<GemmMatch> matchGemm(mlir::linalg::MatmulOp op);
+std::optional<GemmMatch> matchGemm(mlir::linalg::MatmulOp op,
+                                   const tile::Target &target);
 
 } // namespace transmamba
 

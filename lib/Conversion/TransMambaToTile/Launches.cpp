@@ -13,8 +13,9 @@
 using namespace mlir;
 using namespace transmamba;
 
-Launches::Launches(ModuleOp module, bool batchInvariant)
-    : batchInvariant(batchInvariant), module(module) {
+Launches::Launches(ModuleOp module, const tile::Target &target,
+                   bool batchInvariant)
+    : target(target), batchInvariant(batchInvariant), module(module) {
   auto getBound = [&](StringRef name) {
     auto value = module->getAttrOfType<IntegerAttr>(name);
     return value ? value.getInt() : 1;

@@ -7,6 +7,7 @@
 #ifndef TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_LAUNCHES_H
 #define TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_LAUNCHES_H
 
+#include "Tile/IR/Target.h"
 #include "Tile/IR/TileOps.h"
 #include "TransMamba/IR/TransMambaOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -21,11 +22,14 @@ namespace transmamba {
 /// The module that gets kernels, and what it says of sizes.
 class Launches {
 public:
-  Launches(mlir::ModuleOp module, bool batchInvariant);
+  Launches(mlir::ModuleOp module, const tile::Target &target,
+           bool batchInvariant);
 
   /// Puts a kernel into the module, unless there is one like it.
   mlir::StringAttr insert(tile::KernelOp kernel);
 
+  /// What kernels are made for.
+  const tile::Target &target;
   /// Of the model's entry points, at most, where the module says it.
   int64_t maxBatch = 1, maxSequence = 1;
   bool hasBounds = false;

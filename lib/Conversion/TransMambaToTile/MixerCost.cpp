@@ -31,6 +31,9 @@ constexpr double kLaunch = 3.0;
 constexpr double kStateChunk = 1.05, kScanChunkTime = 2.15;
 } // namespace
 
+/// The numbers are measured on it.
+static const tile::Target &getTarget() { return *tile::findTarget("sm_90a"); }
+
 static double estimateCopy(double bytes) {
   return kLaunch + bytes / kBytesPerMicrosecond;
 }
@@ -42,7 +45,7 @@ static double estimateAttention(const MixerSizes &sizes, int64_t tokens) {
     return 0;
   AttentionShape shape{};
   shape.headDim = sizes.headDim;
-  int64_t rows = chooseAttentionConfig(shape).blockM;
+  int64_t rows = chooseAttentionConfig(getTarget(), shape).blockM;
   int64_t blocks = llvm::divideCeil(tokens, rows);
   // Two products and an exponential for each key and query.
   double perKey = (0.0063 + 0.0001 * static_cast<double>(sizes.headDim)) *
@@ -78,7 +81,8 @@ static double estimateScan(const MixerSizes &sizes, int64_t prefix) {
   shape.heads = sizes.heads;
   shape.stateDim = sizes.stateDim;
   shape.headDim = sizes.headDim;
-  ScanConfig config = chooseScanConfig(shape).value_or(ScanConfig());
+  ScanConfig config =
+      chooseScanConfig(getTarget(), shape).value_or(ScanConfig());
   int64_t chains = sizes.batch * sizes.heads * config.parts;
   int64_t capacity = std::max<int64_t>(
       1, std::min(config.occupancy * kMultiprocessors / chains,

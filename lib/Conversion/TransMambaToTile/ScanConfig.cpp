@@ -5,59 +5,72 @@
 //===----------------------------------------------------------------------===//
 
 #include "ConfigFields.h"
-#include "Tile/IR/TileDialect.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace transmamba;
 
-/// Bytes of shared memory of a block: chunks on their way, the state, a result.
+/// Bytes of a block's tiles: chunks on their way, the state, a result.
 static int64_t getScanBytes(const ScanShape &shape, const ScanConfig &config) {
   int64_t width = shape.headDim / config.parts;
   int64_t chunk = 2 * kScanChunk * (2 * shape.stateDim + width);
-  int64_t barriers = 1024;
-  return config.stages * chunk + 2 * width * (shape.stateDim + kScanChunk) +
-         barriers + tile::kBlockSharedBytes;
+  return config.stages * chunk + 2 * width * (shape.stateDim + kScanChunk);
 }
 
 /// Of the kernel of states: chunks on their way.
 static int64_t getStateBytes(const ScanShape &shape, const ScanConfig &config) {
   int64_t chunk =
       2 * kScanChunk * (shape.stateDim + shape.headDim / config.parts);
-  int64_t barriers = 1024;
-  return config.stages * chunk + barriers + tile::kBlockSharedBytes;
+  return config.stages * chunk;
 }
 
-/// Whether a state of `width` columns stays in registers.
-static bool fitsRegisters(const ScanShape &shape, int64_t width) {
+/// Whether a state of `width` columns stays in registers where `blocks` share a
+/// multiprocessor.
+static bool fitsRegisters(const tile::Target &target, const ScanShape &shape,
+                          int64_t width, int64_t blocks) {
   // Registers of a thread: the state, a result and a chunk's scores. What else
   // there is grows with the state; the bound is what ptxas was seen to fit
   // without spills.
   int64_t registers = llvm::divideCeil(shape.stateDim, 64) * width / 2 +
                       width / 2 + kScanChunk / 2 + shape.stateDim / 16;
-  return registers <= 182 && (width < 128 || shape.stateDim < 64);
+  if (target.setsRegisters)
+    return registers <= 182 && (width < 128 || shape.stateDim < 64);
+  // What else is done with a token takes some.
+  bool isPlain = !shape.hasSkip && !shape.hasInit && !shape.lengths;
+  return registers <=
+         tile::Target::getRegistersOfThread(2, blocks) - (isPlain ? 73 : 91);
 }
 
-std::optional<ScanConfig> transmamba::chooseScanConfig(const ScanShape &shape) {
+std::optional<ScanConfig>
+transmamba::chooseScanConfig(const tile::Target &target,
+                             const ScanShape &shape) {
   ScanConfig config;
+  if (!target.setsRegisters)
+    config.occupancy = 1;
   // Tiles have columns in multiples of 32.
-  while (!fitsRegisters(shape, shape.headDim / config.parts))
+  while (!fitsRegisters(target, shape, shape.headDim / config.parts,
+                        config.occupancy))
     do {
       if (++config.parts > shape.headDim / 32)
         return std::nullopt;
     } while (shape.headDim % (32 * config.parts) != 0);
-  if (2 * getScanBytes(shape, config) > tile::kMultiprocessorSharedBytes)
+  if (getScanBytes(shape, config) > target.getTileBytes(2))
     config.occupancy = 1;
+  // Blocks that read the same queries and keys cost more than a chunk that
+  // nobody loads ahead.
+  if (getScanBytes(shape, config) > target.getTileBytes(1))
+    config.stages = 1;
   return config;
 }
 
-ScanConfig transmamba::chooseStateConfig(const ScanShape &shape,
+ScanConfig transmamba::chooseStateConfig(const tile::Target &target,
+                                         const ScanShape &shape,
                                          const ScanConfig &scan) {
   ScanConfig config = scan;
-  config.occupancy = 2;
+  if (target.setsRegisters)
+    config.occupancy = 2;
   config.stages = 8;
-  while (config.occupancy * getStateBytes(shape, config) >
-         tile::kMultiprocessorSharedBytes)
+  while (getStateBytes(shape, config) > target.getTileBytes(config.occupancy))
     --config.stages;
   return config;
 }
@@ -70,6 +83,7 @@ DictionaryAttr transmamba::toAttribute(MLIRContext *context,
 }
 
 LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
+                                         const tile::Target &target,
                                          const ScanShape &shape,
                                          ScanConfig &config,
                                          EmitError emitError) {
@@ -82,14 +96,16 @@ LogicalResult transmamba::overrideConfig(DictionaryAttr attribute,
                             emitError)))
     return failure();
   if (config.parts < 1 || shape.headDim % (32 * config.parts) != 0 ||
-      !fitsRegisters(shape, shape.headDim / config.parts))
+      config.occupancy < 1 || config.occupancy > 2 ||
+      !fitsRegisters(target, shape, shape.headDim / config.parts,
+                     config.occupancy))
     return emitError() << "'" << kTileConfigAttrName << "': a head of "
                        << shape.stateDim << " x " << shape.headDim
                        << " cannot have " << config.parts << " parts";
   if (config.stages < 1 || config.stages > 8 || config.occupancy < 1 ||
       config.occupancy > 2 ||
-      config.occupancy * getScanBytes(shape, config) >
-          tile::kMultiprocessorSharedBytes)
+      getScanBytes(shape, config) >
+          target.getTileBytes(config.occupancy, target.sharedBytes))
     return emitError() << "'" << kTileConfigAttrName
                        << "': " << config.occupancy << " blocks of "
                        << config.stages

@@ -139,11 +139,11 @@ private:
 } // namespace
 
 LogicalResult ScanLauncher::chooseConfig() {
-  config = *chooseScanConfig(shape);
+  config = *chooseScanConfig(launches.target, shape);
   FailureOr<DictionaryAttr> wanted = getConfig(op);
   if (failed(wanted))
     return failure();
-  return overrideConfig(*wanted, shape, config,
+  return overrideConfig(*wanted, launches.target, shape, config,
                         [&] { return op->emitOpError(); });
 }
 
@@ -246,7 +246,7 @@ void ScanLauncher::launchStates(Value segments) {
   values[Operand::Count] = segments;
   auto build = [&](OpBuilder &builder, StringRef name) {
     return buildScanState(builder, op->getLoc(), name, shape,
-                          chooseStateConfig(shape, config));
+                          chooseStateConfig(launches.target, shape, config));
   };
   tile::LaunchOp states =
       launch("scan_state", build, getStateOperands(shape), 2,
@@ -355,7 +355,7 @@ static Value splitHeads(OpBuilder &builder, Location loc, Value joined,
 //      %y = tensor.expand_shape %x; %h = %g as a state
 LogicalResult transmamba::convertScan(SSDScanOp op, Launches &launches) {
   std::optional<ScanShape> shape = matchScan(op);
-  if (!shape || op.getStart() || !chooseScanConfig(*shape))
+  if (!shape || op.getStart() || !chooseScanConfig(launches.target, *shape))
     return success();
   ScanLauncher launcher(op, launches, *shape);
   if (failed(launcher.chooseConfig()))
@@ -385,7 +385,7 @@ LogicalResult transmamba::convertScan(SSDScanOp op, Launches &launches) {
 LogicalResult transmamba::convertMemory(ConvertMemoryOp op,
                                         Launches &launches) {
   std::optional<ScanShape> shape = matchState(op);
-  if (!shape || !chooseScanConfig(*shape))
+  if (!shape || !chooseScanConfig(launches.target, *shape))
     return success();
   ScanLauncher launcher(op, launches, *shape);
   if (failed(launcher.chooseConfig()))
@@ -405,11 +405,12 @@ LogicalResult transmamba::convertMemory(ConvertMemoryOp op,
 //===----------------------------------------------------------------------===//
 
 /// Both parts of a switch from the start of a sequence fit kernels.
-bool transmamba::matchesSwitch(SwitchOp op) {
+bool transmamba::matchesSwitch(SwitchOp op, const tile::Target &target) {
   if (op.getInit() || op.getPositions() || op.getWindow())
     return false;
   std::optional<ScanShape> shape = matchScan(op);
-  return shape && shape->stateDim == shape->headDim && chooseScanConfig(*shape);
+  return shape && shape->stateDim == shape->headDim &&
+         chooseScanConfig(target, *shape);
 }
 
 /// [B, T, H, D] whose first `count` tokens are those of causal attention among
@@ -452,7 +453,7 @@ static Value attendToPrefix(OpBuilder &builder, SwitchOp op, Value count) {
 //        combined
 // %y, %h = tile.launch @scan_... of the tokens from n on, outs(%y0, empty)
 LogicalResult transmamba::convertSwitch(SwitchOp op, Launches &launches) {
-  if (!matchesSwitch(op))
+  if (!matchesSwitch(op, launches.target))
     return success();
   ScanLauncher launcher(op, launches, *matchScan(op));
   if (failed(launcher.chooseConfig()))

@@ -7,12 +7,13 @@
 #ifndef TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_SPLITSWITCH_H
 #define TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_SPLITSWITCH_H
 
+#include "Tile/IR/Target.h"
 #include "TransMamba/IR/TransMambaOps.h"
 
 namespace transmamba {
 
 /// Both parts of a switch fit kernels.
-bool matchesSwitch(SwitchOp op);
+bool matchesSwitch(SwitchOp op, const tile::Target &target);
 
 /// Heads [B, count, H, D] that attention of a switch takes, q and k rotated.
 struct PrefixHeads {

@@ -37,12 +37,17 @@ struct ConvertTransMambaToTile final
 
 void ConvertTransMambaToTile::runOnOperation() {
   ModuleOp module = getOperation();
-  Launches launches(module, batchInvariant);
+  FailureOr<const tile::Target *> target = tile::getTarget(module, chip);
+  if (failed(target))
+    return signalPassFailure();
+  module->setAttr(tile::kTileChipAttrName,
+                  StringAttr::get(&getContext(), (*target)->chip));
+  Launches launches(module, **target, batchInvariant);
   SmallVector<SwitchOp> switches;
   module.walk([&](SwitchOp op) { switches.push_back(op); });
   for (auto [number, op] : llvm::enumerate(switches)) {
     // Parts of a group do not wait for one another.
-    if (groups && matchesSwitch(op))
+    if (groups && (*target)->hasTickets && matchesSwitch(op, **target))
       makeGroup(splitSwitch(op), number);
     else if (failed(convertSwitch(op, launches)))
       return signalPassFailure();

@@ -87,7 +87,7 @@ static LogicalResult checkIsNvvm(gpu::GPUModuleOp module, StringRef chip) {
       return op.emitError("is not lowered to NVVM; run the nvvm phase first");
     // What sm_90a has cannot be selected for another chip; sm_80 is what all
     // have.
-    auto lowered = op.getAttrOfType<StringAttr>(kTileChipAttrName);
+    auto lowered = op.getAttrOfType<StringAttr>(tile::kTileChipAttrName);
     if (lowered && lowered != "sm_80" && lowered != chip)
       return op.emitError("is a tile kernel for ")
              << lowered.getValue() << ", not for " << chip;

@@ -4,6 +4,9 @@
     identities.py build OUT --bin build/bin     where the compiler is: makes models, packages, inputs and expected outputs
     identities.py run OUT --run transmamba-run  where the GPU is: needs numpy, libcuda and the one program
 
+`--target=nvidia:sm_80` builds packages for that chip, which newer GPUs run too: their driver compiles the PTX. `--only tile long` takes the
+models whose names have one of these words.
+
 Every model is a small TransMamba with one or two layers; the expected numbers are the reference interpreter's, in float64.
 `run` checks, for each: the error of forward, ragged prefill and decode against the interpreter; that P = 0 and P >= T are bitwise the
 pure layers; that prefill(n) equals prefill(k) and n - k decode steps, for k around every TransPoint and chunk edge; that runs repeat and
@@ -65,13 +68,17 @@ def long_model() -> Config:
                   dtype="bf16")  # fmt: skip
 
 
+def selected(only: list[str]) -> dict[str, Config]:
+    return {name: config for name, config in models().items() if not only or any(word in name for word in only)}
+
+
 def run(command: list[str]) -> None:
     result = subprocess.run([str(word) for word in command], text=True, capture_output=True)
     if result.returncode:
         sys.exit(f"{' '.join(map(str, command))}\n{result.stdout}{result.stderr}")
 
 
-def build(out: pathlib.Path, tools: pathlib.Path) -> None:
+def build(out: pathlib.Path, tools: pathlib.Path, target: str, only: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     tokens = rng.integers(0, VOCABULARY, (3, TOKENS), dtype=np.int32)
@@ -79,22 +86,24 @@ def build(out: pathlib.Path, tools: pathlib.Path) -> None:
     np.save(out / "lengths.npy", np.array(LENGTHS, dtype=np.int32))
     following = rng.integers(0, VOCABULARY, (3, 1), dtype=np.int32)
     np.save(out / "next.npy", following)
-    for name, config in models().items():
+    for name, config in selected(only).items():
         print(name, flush=True)
         model = out / f"{name}.mlir"
         model.write_text(make_model(config, name))
         weights = "--weights=random:7"
-        run([tools / "transmamba-compile", model, weights, "--quiet", "--target=nvidia:sm_90a", "-o", out / f"{name}.tmpkg"])
+        run([tools / "transmamba-compile", model, weights, "--quiet", f"--target={target}", "-o", out / f"{name}.tmpkg"])
         run([tools / "transmamba-interpret", model, weights, "--entry=forward", f"--input=tokens=@{out}/tokens.npy",
              f"--output=logits=@{out}/{name}.forward.npy"])
         run([tools / "transmamba-interpret", model, weights,
              f"--step=prefill:tokens=@{out}/tokens.npy,lengths=@{out}/lengths.npy", f"--step=decode:tokens=@{out}/next.npy",
              f"--output=logits=@{out}/{name}.step{{step}}.npy"])
+    if only and "long" not in only:
+        return
     print("long", flush=True)
     model, weights = out / "long.mlir", "--weights=random:7"
     model.write_text(make_model(long_model(), "long"))
     for name, flags in (("long", []), ("long-invariant", ["--batch-invariant"])):
-        run([tools / "transmamba-compile", model, weights, "--quiet", "--target=nvidia:sm_90a", *flags, "-o", out / f"{name}.tmpkg"])
+        run([tools / "transmamba-compile", model, weights, "--quiet", f"--target={target}", *flags, "-o", out / f"{name}.tmpkg"])
     np.save(out / "long-tokens.npy", rng.integers(0, VOCABULARY, (2, LONG), dtype=np.int32))
     run([tools / "transmamba-interpret", model, weights, "--entry=forward", f"--input=tokens=@{out}/long-tokens.npy",
          f"--output=logits=@{out}/long.forward.npy"])
@@ -125,8 +134,9 @@ def relative(x: np.ndarray, reference: np.ndarray) -> float:
     return float(np.linalg.norm(x - reference) / np.linalg.norm(reference))
 
 
-def check(out: pathlib.Path, runner: str, device: str) -> int:
+def check(out: pathlib.Path, runner: str, device: str, only: list[str]) -> int:
     gpu = Gpu(out, runner, device)
+    chosen = selected(only)
     tokens, lengths, following = (np.load(out / f"{n}.npy") for n in ("tokens", "lengths", "next"))
     forwards, failures, checks = {}, 0, 0
 
@@ -137,7 +147,7 @@ def check(out: pathlib.Path, runner: str, device: str) -> int:
             failures += 1
             print(f"FAILED {what}")
 
-    for name, config in models().items():
+    for name, config in chosen.items():
         limit = 2e-2 if config.dtype == "bf16" else 1e-5
         same = 2e-2 if config.dtype == "bf16" else 1e-5
         forward = forwards[name] = gpu.steps(name, [("forward", {"tokens": tokens})])
@@ -169,8 +179,10 @@ def check(out: pathlib.Path, runner: str, device: str) -> int:
             error = relative(gpu.steps(name, calls), forward[:, n - 1])
             expect(error < same, f"{name}: prefill({k}) and {n - k} steps: {error:.1e}")
     # Segments: the same up to rounding, in any batch, and bitwise where that is asked for.
-    long, expected = np.load(out / "long-tokens.npy"), np.load(out / "long.forward.npy")
-    for name in ("long", "long-invariant"):
+    has_long = not only or "long" in only
+    if has_long:
+        long, expected = np.load(out / "long-tokens.npy"), np.load(out / "long.forward.npy")
+    for name in ("long", "long-invariant") if has_long else ():
         for rows, count in ((2, LONG), (1, LONG), (2, 1500), (1, 1025), (1, 300), (2, 77)):
             call = ("forward", {"tokens": long[:rows, :count]})
             found = gpu.steps(name, [call])
@@ -183,6 +195,8 @@ def check(out: pathlib.Path, runner: str, device: str) -> int:
                 expect(np.array_equal(found[:1], alone), f"{name}: {rows} x {count}: a row alone")
     # 1: bitwise the pure layers.
     for kind in ("", "tile-"):
+        if not {f"P0-{kind}ssm", f"pure-{kind}ssm", f"Pmax-{kind}attention", f"pure-{kind}attention"} <= set(chosen):
+            continue
         expect(np.array_equal(forwards[f"P0-{kind}ssm"], forwards[f"pure-{kind}ssm"]), f"{kind}P = 0 is the pure SSM")
         expect(np.array_equal(forwards[f"Pmax-{kind}attention"], forwards[f"pure-{kind}attention"]), f"{kind}P >= T is pure attention")
     print(f"{checks - failures} passed, {failures} failed")
@@ -196,11 +210,13 @@ def main() -> int:
     parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path("build/bin"))
     parser.add_argument("--run", default="transmamba-run")
     parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--target", default="nvidia:sm_90a", help="of `build`")
+    parser.add_argument("--only", nargs="*", default=[], metavar="WORD")
     args = parser.parse_args()
     if args.what == "build":
-        build(args.out, args.bin)
+        build(args.out, args.bin, args.target, args.only)
         return 0
-    return check(args.out, args.run, args.device)
+    return check(args.out, args.run, args.device, args.only)
 
 
 if __name__ == "__main__":

@@ -150,13 +150,13 @@ TEST_F(CompilerTest, DumpsEachPhase) {
               ElementsAre("01-import.mlir", "02-schedule.mlir", "03-fuse.mlir",
                           "04-linalg.mlir", "05-cpu.x86-64-v3.mlir",
                           "06-llvm.x86-64-v3.mlir", "07-object.x86-64-v3.so",
-                          "08-gpu.sm_80.mlir", "09-nvvm.sm_80.mlir",
-                          "10-ptx.sm_80.ptx"));
+                          "08-tile.sm_80.mlir", "09-gpu.sm_80.mlir",
+                          "10-nvvm.sm_80.mlir", "11-ptx.sm_80.ptx"));
   std::filesystem::remove_all(directory.str());
 }
 
-/// Targets with and without tile kernels have modules of their own after phase
-/// linalg, and one list of parameters.
+/// Each target with tile kernels has a module of its own after phase linalg,
+/// and kernels cut for it; there is one list of parameters.
 TEST_F(CompilerTest, TileKernelsShareParameters) {
   const char *product = R"(
     module attributes {transmamba.max_batch = 2 : i64} {
@@ -182,7 +182,7 @@ TEST_F(CompilerTest, TileKernelsShareParameters) {
                      *parseTarget("nvidia:sm_80")};
   FailureOr<CompiledModel> result = compile(product);
   ASSERT_TRUE(succeeded(result)) << message;
-  EXPECT_EQ(result->modules.size(), 2u);
+  EXPECT_EQ(result->modules.size(), 3u);
   ASSERT_EQ(result->parameters.size(), 1u);
   EXPECT_EQ(result->parameters[0].getSymName(), "weight");
 
@@ -198,10 +198,14 @@ TEST_F(CompilerTest, TileKernelsShareParameters) {
   EXPECT_EQ(getMaps(0), 0u);
   EXPECT_EQ(getMaps(1), 2u);
   EXPECT_EQ(getMaps(2), 0u);
-  const package::Variant &hopper = result->manifest.variants[1];
+  const package::Variant &hopper = result->manifest.variants[1],
+                         &ampere = result->manifest.variants[2];
   ASSERT_EQ(hopper.kernels.size(), 1u);
   EXPECT_EQ(hopper.kernels[0].config,
             "block_m = 128, block_n = 64, group = 8, stages = 8");
+  ASSERT_EQ(ampere.kernels.size(), 1u);
+  EXPECT_EQ(ampere.kernels[0].config,
+            "block_m = 128, block_n = 64, group = 8, stages = 4, staging = 0");
 }
 
 TEST_F(CompilerTest, ADumpThatCannotBeWrittenIsAnError) {

@@ -110,7 +110,7 @@ TEST_F(WorkTest, Product) {
     return %z : tensor<?x?x192xbf16>)mlir";
   for (auto [target, name] :
        {std::pair("nvidia:sm_90a", "gemm"), std::pair("cpu", "matmul"),
-        std::pair("nvidia:sm_80", "matmul")})
+        std::pair("nvidia:sm_80", "gemm")})
     for (auto [b, t] : {std::pair(1, 1), std::pair(3, 217)}) {
       std::vector<Amount> amounts =
           commands(target, name,

@@ -32,8 +32,9 @@ def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::gpu::GPUModuleOp">
     see `TileToNVVM.h`.
   }];
   let options = [
-    Option<"chip", "chip", "std::string", "\"sm_90a\"",
-           "The machine: sm_90a, or sm_80 and what came after">
+    Option<"chip", "chip", "std::string", "\"\"",
+           "The machine: sm_90a, or sm_80 and what came after; the default is the "
+           "`tile.chip` of the module, or else sm_90a">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",

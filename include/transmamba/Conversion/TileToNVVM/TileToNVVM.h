@@ -7,14 +7,12 @@
 #ifndef TRANSMAMBA_CONVERSION_TILETONVVM_TILETONVVM_H
 #define TRANSMAMBA_CONVERSION_TILETONVVM_TILETONVVM_H
 
+#include "Tile/IR/Target.h"
 #include "Tile/IR/TileOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Pass/Pass.h"
 
 namespace transmamba {
-
-/// Attribute of a converted kernel: the chip that it was lowered to.
-inline constexpr llvm::StringLiteral kTileChipAttrName = "tile.chip";
 
 /// Attribute of a converted kernel: an array with one dictionary a parameter.
 ///
@@ -36,8 +34,9 @@ struct TileKernelInterface {
   int64_t sharedBytes;
 };
 
-/// Known before the kernel is converted, for sm_90a. Fails, with an error,
-/// where the kernel asks for what the target does not have.
+/// Known before the kernel is converted, for the chip of its module
+/// (`tile.chip`). Fails, with an error, where the kernel asks for what the
+/// target does not have.
 mlir::FailureOr<TileKernelInterface> describeTileKernel(tile::KernelOp kernel);
 
 #define GEN_PASS_DECL

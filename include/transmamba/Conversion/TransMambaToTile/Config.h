@@ -7,6 +7,7 @@
 #ifndef TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_CONFIG_H
 #define TRANSMAMBA_CONVERSION_TRANSMAMBATOTILE_CONFIG_H
 
+#include "Tile/IR/Target.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -81,29 +82,32 @@ struct GemmConfig {
   int64_t alternate = 0;
   /// Blocks that share a multiprocessor; of few rows only.
   int64_t occupancy = 1;
+  /// 1: results leave by way of shared memory, where an operand of their size
+  /// comes to; of many rows only. Else from registers.
+  int64_t staging = 1;
 
   bool isForFewRows() const { return blockM < 128; }
 };
 
-/// Shared memory of a block, less what barriers take.
-inline constexpr int64_t kUsableSharedBytes = 226 * 1024;
 /// Rows that the kernel for few rows can have.
 inline constexpr int64_t kMaxFewRows = 64;
 
 /// What `chooseGemmConfig` chooses from.
-llvm::SmallVector<GemmConfig> getGemmCandidates(const GemmShape &shape);
+llvm::SmallVector<GemmConfig> getGemmCandidates(const tile::Target &target,
+                                                const GemmShape &shape);
 /// Those for at most `rows` rows; none where that are too many.
-llvm::SmallVector<GemmConfig> getFewRowsCandidates(const GemmShape &shape,
+llvm::SmallVector<GemmConfig> getFewRowsCandidates(const tile::Target &target,
+                                                   const GemmShape &shape,
                                                    int64_t rows);
 
-/// Clock cycles that a device of 132 multiprocessors needs, about.
-double estimateGemmCycles(const GemmShape &shape, const GemmConfig &config,
-                          int64_t rows);
+/// Clock cycles that the device needs, about.
+double estimateGemmCycles(const tile::Target &target, const GemmShape &shape,
+                          const GemmConfig &config, int64_t rows);
 
 /// The fastest candidate for that many rows. Where `isBound` there are never
 /// more, which the kernel for few rows needs.
-GemmConfig chooseGemmConfig(const GemmShape &shape, int64_t rows,
-                            bool isBound = false);
+GemmConfig chooseGemmConfig(const tile::Target &target, const GemmShape &shape,
+                            int64_t rows, bool isBound = false);
 
 //===----------------------------------------------------------------------===//
 // Attention
@@ -151,9 +155,10 @@ struct AttentionConfig {
 
 /// The fastest first, as they were measured.
 llvm::SmallVector<AttentionConfig>
-getAttentionCandidates(const AttentionShape &shape);
+getAttentionCandidates(const tile::Target &target, const AttentionShape &shape);
 
-AttentionConfig chooseAttentionConfig(const AttentionShape &shape);
+AttentionConfig chooseAttentionConfig(const tile::Target &target,
+                                      const AttentionShape &shape);
 
 //===----------------------------------------------------------------------===//
 // The SSD scan
@@ -183,10 +188,12 @@ struct ScanConfig {
 };
 
 /// Nothing where the state and a chunk do not fit in registers.
-std::optional<ScanConfig> chooseScanConfig(const ScanShape &shape);
+std::optional<ScanConfig> chooseScanConfig(const tile::Target &target,
+                                           const ScanShape &shape);
 
 /// A kernel that computes states only has no queries, and no result to keep.
-ScanConfig chooseStateConfig(const ScanShape &shape, const ScanConfig &scan);
+ScanConfig chooseStateConfig(const tile::Target &target, const ScanShape &shape,
+                             const ScanConfig &scan);
 
 /// Tokens of a segment, at least: each costs a state that is written and read.
 inline constexpr int64_t kMinSegment = 512;
@@ -208,13 +215,16 @@ mlir::DictionaryAttr toAttribute(mlir::MLIRContext *context,
 /// Replaces what `attribute` names, and says what it cannot mean.
 using EmitError = llvm::function_ref<mlir::InFlightDiagnostic()>;
 mlir::LogicalResult overrideConfig(mlir::DictionaryAttr attribute,
+                                   const tile::Target &target,
                                    const GemmShape &shape, GemmConfig &config,
                                    EmitError emitError);
 mlir::LogicalResult overrideConfig(mlir::DictionaryAttr attribute,
+                                   const tile::Target &target,
                                    const AttentionShape &shape,
                                    AttentionConfig &config,
                                    EmitError emitError);
 mlir::LogicalResult overrideConfig(mlir::DictionaryAttr attribute,
+                                   const tile::Target &target,
                                    const ScanShape &shape, ScanConfig &config,
                                    EmitError emitError);
 

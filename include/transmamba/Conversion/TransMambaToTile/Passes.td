@@ -35,8 +35,9 @@ def ConvertTransMambaToTile
       The tokens before it are segments that only leave a state.
 
     Each becomes a `tile.launch` of a `tile.kernel`, built for its shape and for a
-    configuration that a cost function chooses (`Config.h`), or the attribute
-    `tile.config` of the operation gives. Operations of the same shape and configuration share a
+    configuration that a cost function chooses for the machine (`Config.h`), or the
+    attribute `tile.config` of the operation gives. The module says which machine it is
+    for (`tile.chip`). Where no configuration has registers enough, the operation stays. Operations of the same shape and configuration share a
     kernel. What has another type or shape stays as it is.
 
     ```mlir
@@ -50,6 +51,9 @@ def ConvertTransMambaToTile
     ```
   }];
   let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"\"",
+           "The machine: sm_90a, or sm_80 and what came after; the default is the "
+           "`tile.chip` of the module, or else sm_90a">,
     Option<"groups", "groups", "bool", "false",
            "Choose kernels of one mixer that can become one launch">,
     Option<"batchInvariant", "batch-invariant", "bool", /*default=*/"false",

@@ -98,8 +98,9 @@ void HostAttentionTest::check(const AttentionCase &attention,
         kKeyHeads};
   if (attention.hasLogarithms)
     shape.logarithms = RankedTensorType::get({any, any, kHeads}, f32());
-  AttentionConfig config =
-      attention.config ? *attention.config : chooseAttentionConfig(shape);
+  AttentionConfig config = attention.config
+                               ? *attention.config
+                               : chooseAttentionConfig(*target, shape);
   TileKernel kernel = compile([&](OpBuilder &builder) {
     buildAttention(builder, builder.getUnknownLoc(), "kernel", shape, config);
   });
@@ -230,19 +231,23 @@ void HostAttentionTest::check(const AttentionShape &shape,
 }
 
 TEST_F(HostAttentionTest, HeadDimensions) {
-  for (int64_t dim : {32, 64, 96, 128, 256})
-    for (bool hasLengths : {false, true})
-      check({dim, /*causal=*/true, /*window=*/0, hasLengths}, {{200, 200}});
+  forEachTarget([&] {
+    for (int64_t dim : {32, 64, 96, 128, 256})
+      for (bool hasLengths : {false, true})
+        check({dim, /*causal=*/true, /*window=*/0, hasLengths}, {{200, 200}});
+  });
 }
 
 /// Few, and around the edges of tiles; fewer queries than keys, and more.
 TEST_F(HostAttentionTest, Sizes) {
-  for (bool hasLengths : {false, true}) {
-    check({32, /*causal=*/true, /*window=*/0, hasLengths},
-          {{1, 1}, {2, 2}, {63, 63}, {64, 64}, {129, 129}, {300, 300}});
-    check({32, /*causal=*/false, /*window=*/0, hasLengths},
-          {{1, 1}, {64, 64}, {129, 129}, {1, 300}, {70, 129}, {300, 5}});
-  }
+  forEachTarget([&] {
+    for (bool hasLengths : {false, true}) {
+      check({32, /*causal=*/true, /*window=*/0, hasLengths},
+            {{1, 1}, {2, 2}, {63, 63}, {64, 64}, {129, 129}, {300, 300}});
+      check({32, /*causal=*/false, /*window=*/0, hasLengths},
+            {{1, 1}, {64, 64}, {129, 129}, {1, 300}, {70, 129}, {300, 5}});
+    }
+  });
 }
 
 /// A window inside of a tile, as large as one, of several, and of all keys.
@@ -328,7 +333,7 @@ TEST_F(HostAttentionTest, IsShort) {
     auto builder = OpBuilder::atBlockEnd(module->getBody());
     tile::KernelOp kernel =
         buildAttention(builder, builder.getUnknownLoc(), "attention", shape,
-                       chooseAttentionConfig(shape));
+                       chooseAttentionConfig(*target, shape));
     PassManager passes(&context);
     passes.addPass(createCanonicalizerPass());
     passes.addPass(createCSEPass());

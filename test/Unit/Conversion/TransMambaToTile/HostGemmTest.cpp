@@ -37,30 +37,32 @@ static void checkProduct(const Buffer &a, const Buffer &b, const Buffer &c,
 using HostGemmTest = HostTest;
 
 TEST_F(HostGemmTest, Sums) {
-  const int64_t n = 200, inner = 136;
-  for (bool sums : {false, true}) {
-    GemmShape shape{ShapedType::kDynamic, n, inner, bf16(),
-                    sums ? Type(Float32Type::get(&context)) : bf16()};
-    for (const GemmConfig &config : getGemmCandidates(shape)) {
-      TileKernel kernel = compile([&](OpBuilder &builder) {
-        buildGemm(builder, builder.getUnknownLoc(), "kernel", shape, config);
-      });
-      Buffer b = drawn({inner, n});
-      for (int64_t m : {1, 129, 300})
-        // One block takes all tiles, or some take none.
-        for (int64_t blocks : {1, 7}) {
-          SCOPED_TRACE(std::to_string(config.blockM) + " x " +
-                       std::to_string(config.blockN) + ", " +
-                       std::to_string(m) + " rows, " + std::to_string(blocks) +
-                       " blocks");
-          Buffer a = drawn({m, inner}),
-                 c({m, n}, sums ? Element::F32 : Element::BF16, NAN);
-          ASSERT_EQ(kernel.run({&a, &b, &c}, {blocks}), 0);
-          ASSERT_TRUE(c.marginsAreWhole());
-          checkProduct(a, b, c, sums);
-        }
+  forEachTarget([&] {
+    const int64_t n = 200, inner = 136;
+    for (bool sums : {false, true}) {
+      GemmShape shape{ShapedType::kDynamic, n, inner, bf16(),
+                      sums ? Type(Float32Type::get(&context)) : bf16()};
+      for (const GemmConfig &config : getGemmCandidates(*target, shape)) {
+        TileKernel kernel = compile([&](OpBuilder &builder) {
+          buildGemm(builder, builder.getUnknownLoc(), "kernel", shape, config);
+        });
+        Buffer b = drawn({inner, n});
+        for (int64_t m : {1, 129, 300})
+          // One block takes all tiles, or some take none.
+          for (int64_t blocks : {1, 7}) {
+            SCOPED_TRACE(std::to_string(config.blockM) + " x " +
+                         std::to_string(config.blockN) + ", " +
+                         std::to_string(m) + " rows, " +
+                         std::to_string(blocks) + " blocks");
+            Buffer a = drawn({m, inner}),
+                   c({m, n}, sums ? Element::F32 : Element::BF16, NAN);
+            ASSERT_EQ(kernel.run({&a, &b, &c}, {blocks}), 0);
+            ASSERT_TRUE(c.marginsAreWhole());
+            checkProduct(a, b, c, sums);
+          }
+      }
     }
-  }
+  });
 }
 
 /// Tiles are taken in groups: all of them, once, whatever the sizes of groups.
@@ -260,17 +262,19 @@ void HostEpilogueTest::check(const Case &test, const GemmShape &shape,
 }
 
 TEST_F(HostEpilogueTest, ManyRows) {
-  for (const Case &test : getCases())
-    for (bool sums : {false, true}) {
-      GemmShape shape = getShape(test, sums);
-      SmallVector<GemmConfig> candidates = getGemmCandidates(shape);
-      ASSERT_FALSE(candidates.empty());
-      // One block takes all tiles, or some take none.
-      check(test, shape, candidates.front(), {129}, {1, 7});
-      GemmConfig narrow = candidates.back();
-      narrow.alternate = 1;
-      check(test, shape, narrow, {1, 300}, {2});
-    }
+  forEachTarget([&] {
+    for (const Case &test : getCases())
+      for (bool sums : {false, true}) {
+        GemmShape shape = getShape(test, sums);
+        SmallVector<GemmConfig> candidates = getGemmCandidates(*target, shape);
+        ASSERT_FALSE(candidates.empty());
+        // One block takes all tiles, or some take none.
+        check(test, shape, candidates.front(), {129}, {1, 7});
+        GemmConfig narrow = candidates.back();
+        narrow.alternate = 1;
+        check(test, shape, narrow, {1, 300}, {2});
+      }
+  });
 }
 
 TEST_F(HostEpilogueTest, FewRows) {
@@ -278,7 +282,8 @@ TEST_F(HostEpilogueTest, FewRows) {
     for (bool sums : {false, true}) {
       GemmShape shape = getShape(test, sums);
       for (int64_t most : {16, 48}) {
-        SmallVector<GemmConfig> candidates = getFewRowsCandidates(shape, most);
+        SmallVector<GemmConfig> candidates =
+            getFewRowsCandidates(*target, shape, most);
         ASSERT_FALSE(candidates.empty());
         const GemmConfig &config =
             sums ? candidates.front() : candidates.back();
@@ -290,21 +295,23 @@ TEST_F(HostEpilogueTest, FewRows) {
 
 /// All of the candidates, without an epilogue.
 TEST_F(HostEpilogueTest, FewRowsSums) {
-  Case sum{"sum", 1,  {},
-           true,  {}, [](const std::vector<double> &v) {
+  forEachTarget([&] {
+    Case sum{"sum", 1,  {},
+             true,  {}, [](const std::vector<double> &v) {
              return v[0]; }};
-  GemmShape shape = getShape(sum, /*sums=*/false);
-  for (const GemmConfig &config : getFewRowsCandidates(shape, 1))
-    check(sum, shape, config, {1, 16},
-          {(kColumns + config.blockN - 1) / config.blockN});
-  EXPECT_TRUE(getFewRowsCandidates(shape, 65).empty());
+    GemmShape shape = getShape(sum, /*sums=*/false);
+    for (const GemmConfig &config : getFewRowsCandidates(*target, shape, 1))
+      check(sum, shape, config, {1, 16},
+            {(kColumns + config.blockN - 1) / config.blockN});
+    EXPECT_TRUE(getFewRowsCandidates(*target, shape, 65).empty());
+  });
 }
 
 /// A row gives the same bits alone and among others.
 TEST_F(HostEpilogueTest, RowsDoNotDependOnOneAnother) {
   Case gated = getCases()[4];
   GemmShape shape = getShape(gated, /*sums=*/true);
-  GemmConfig config = getFewRowsCandidates(shape, 16).front();
+  GemmConfig config = getFewRowsCandidates(*target, shape, 16).front();
   TileKernel kernel = compile([&](OpBuilder &builder) {
     buildGemm(builder, builder.getUnknownLoc(), "kernel", shape, config);
   });

@@ -99,13 +99,14 @@ struct Data {
 void HostScanTest::check(int64_t stateDim, int64_t headDim, ScanParts parts,
                          ArrayRef<Cut> cuts) {
   ScanShape shape = getShape(stateDim, headDim, parts);
-  ScanConfig config = *chooseScanConfig(shape);
+  ScanConfig config = *chooseScanConfig(*target, shape);
   auto make = [&](auto build, const auto &...config) {
     return compile([&](OpBuilder &builder) {
       build(builder, builder.getUnknownLoc(), "kernel", shape, config...);
     });
   };
-  TileKernel states = make(buildScanState, chooseStateConfig(shape, config)),
+  TileKernel states = make(buildScanState,
+                           chooseStateConfig(*target, shape, config)),
              scan = make(buildScan, config), combine = make(buildScanCombine),
              fold = make(buildScanFold);
   std::uniform_real_distribution<double> uniform(0.001, 0.1);
@@ -260,14 +261,16 @@ TEST_F(HostScanTest, Prefix) {
 }
 
 TEST_F(HostScanTest, Sizes) {
-  for (auto [stateDim, headDim] : {std::pair{64, 64},
-                                   {96, 96},
-                                   {128, 64},
-                                   {32, 96},
-                                   {96, 128},
-                                   {128, 128}})
-    check(stateDim, headDim, {true, true, true},
-          {{130, 0, 192}, {150, 70, 64}});
+  forEachTarget([&] {
+    for (auto [stateDim, headDim] : {std::pair{64, 64},
+                                     {96, 96},
+                                     {128, 64},
+                                     {32, 96},
+                                     {96, 128},
+                                     {128, 128}})
+      check(stateDim, headDim, {true, true, true},
+            {{130, 0, 192}, {150, 70, 64}});
+  });
 }
 
 /// Every state of 32 to 128 rows and columns has a configuration; large ones
@@ -276,7 +279,7 @@ TEST_F(HostScanTest, Configurations) {
   for (int64_t stateDim : {32, 64, 96, 128})
     for (int64_t headDim : {32, 64, 96, 128}) {
       ScanShape shape = getShape(stateDim, headDim, {});
-      std::optional<ScanConfig> config = chooseScanConfig(shape);
+      std::optional<ScanConfig> config = chooseScanConfig(*target, shape);
       ASSERT_TRUE(config);
       EXPECT_EQ(headDim % (32 * config->parts), 0);
       int64_t parts = headDim == 128 && stateDim >= 64   ? 2

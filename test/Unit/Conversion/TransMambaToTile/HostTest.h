@@ -50,6 +50,18 @@ protected:
   }
 
   mlir::MLIRContext context;
+  /// What kernels are cut for.
+  const transmamba::tile::Target *target =
+      transmamba::tile::findTarget("sm_90a");
+
+  /// Calls `check` for each chip that kernels are cut for.
+  void forEachTarget(llvm::function_ref<void()> check) {
+    for (const char *chip : {"sm_90a", "sm_80"}) {
+      SCOPED_TRACE(chip);
+      target = transmamba::tile::findTarget(chip);
+      check();
+    }
+  }
   std::mt19937 random{1};
   std::normal_distribution<double> normal;
 };

@@ -4,9 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Every configuration that can be chosen: registers are enough, and nothing
-// makes ptxas wait for each multiplication (C7510 and following) or leave out
-// the split of registers (C7508). Skipped where there is no ptxas.
+// Every configuration that can be chosen, for each chip: registers and shared
+// memory are enough, and nothing makes ptxas wait for each multiplication
+// (C7510 and following) or leave out the split of registers (C7508). Skipped
+// where there is no ptxas.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,7 +29,7 @@ using namespace mlir;
 using namespace transmamba;
 
 namespace {
-class PtxasTest : public testing::Test {
+class PtxasTest : public testing::TestWithParam<const char *> {
 protected:
   void SetUp() override {
     if (findPtxas({}).empty())
@@ -41,9 +42,19 @@ protected:
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
     module = ModuleOp::create(UnknownLoc::get(&context));
+    (*module)->setAttr(tile::kTileChipAttrName,
+                       StringAttr::get(&context, GetParam()));
   }
 
   Type bf16() { return BFloat16Type::get(&context); }
+
+  static std::string name(std::string name, size_t number,
+                          std::initializer_list<int64_t> sizes) {
+    name += std::to_string(number);
+    for (int64_t size : sizes)
+      name += "_" + std::to_string(size);
+    return name;
+  }
 
   /// Compiles the kernels and checks them.
   void check(size_t kernels) {
@@ -60,39 +71,46 @@ protected:
     populateNvvmPipeline(passes);
     ASSERT_TRUE(succeeded(passes.run(*module))) << said;
     auto gpuModule = *module->getOps<gpu::GPUModuleOp>().begin();
-    FailureOr<GpuBinary> binary = compileGpuModule(gpuModule, {});
+    NvptxOptions options;
+    options.chip = GetParam();
+    FailureOr<GpuBinary> binary = compileGpuModule(gpuModule, options);
     ASSERT_TRUE(succeeded(binary)) << said;
     EXPECT_EQ(said, "");
     EXPECT_EQ(binary->kernels.size(), kernels);
     for (const KernelResources &kernel : binary->kernels) {
-      EXPECT_EQ(kernel.spillBytes, 0) << kernel.name;
+      EXPECT_EQ(kernel.spillBytes, 0)
+          << kernel.name << ", " << kernel.registers << " registers";
       EXPECT_GT(kernel.registers, 0) << kernel.name;
+      EXPECT_LE(kernel.dynamicSharedBytes, target.portableBytes) << kernel.name;
     }
   }
 
   MLIRContext context;
+  const tile::Target &target = *tile::findTarget(GetParam());
   OwningOpRef<ModuleOp> module;
 };
 } // namespace
 
-TEST_F(PtxasTest, Gemm) {
+TEST_P(PtxasTest, Gemm) {
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
   size_t count = 0;
   for (Type result : {bf16(), Type(builder.getF32Type())}) {
     GemmShape shape{ShapedType::kDynamic, 2048, 2048, bf16(), result};
-    SmallVector<GemmConfig> candidates = getGemmCandidates(shape);
-    llvm::append_range(candidates, getFewRowsCandidates(shape, 16));
-    llvm::append_range(candidates, getFewRowsCandidates(shape, kMaxFewRows));
+    SmallVector<GemmConfig> candidates = getGemmCandidates(target, shape);
+    llvm::append_range(candidates, getFewRowsCandidates(target, shape, 16));
+    llvm::append_range(candidates,
+                       getFewRowsCandidates(target, shape, kMaxFewRows));
     for (const GemmConfig &config : candidates)
-      buildGemm(builder, module->getLoc(), "gemm" + std::to_string(count++),
-                shape, config);
+      buildGemm(builder, module->getLoc(),
+                name("gemm", count++, {config.blockM, config.blockN}), shape,
+                config);
   }
   check(count);
 }
 
 /// Every kind of operand, alone and with the others: what counts is how much is
 /// in registers.
-TEST_F(PtxasTest, GemmEpilogue) {
+TEST_P(PtxasTest, GemmEpilogue) {
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
   size_t count = 0;
   using Kinds = SmallVector<GemmOperand::Kind>;
@@ -126,19 +144,21 @@ TEST_F(PtxasTest, GemmEpilogue) {
             x = arith::MulFOp::create(b, loc, x, number);
           return x;
         };
-        SmallVector<GemmConfig> candidates = getGemmCandidates(shape);
+        SmallVector<GemmConfig> candidates = getGemmCandidates(target, shape);
         ASSERT_FALSE(candidates.empty());
-        llvm::append_range(candidates, getFewRowsCandidates(shape, 16));
+        llvm::append_range(candidates, getFewRowsCandidates(target, shape, 16));
         for (const GemmConfig &config : candidates)
-          buildGemm(builder, module->getLoc(), "gemm" + std::to_string(count++),
-                    shape, config);
+          buildGemm(
+              builder, module->getLoc(),
+              name("gemm", count++, {config.blockM, config.blockN, products}),
+              shape, config);
       }
   check(count);
 }
 
 /// Causal, with a window, and to all keys; each with lengths and without, and
 /// with everything that can be done besides.
-TEST_F(PtxasTest, Attention) {
+TEST_P(PtxasTest, Attention) {
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
   size_t count = 0;
   for (int64_t headDim : {32, 64, 96, 128, 256})
@@ -168,14 +188,17 @@ TEST_F(PtxasTest, Attention) {
           shape.k = {RankedTensorType::get({any, 2, 2, 8192, headDim}, bf16()),
                      0, 2};
         }
-        for (const AttentionConfig &config : getAttentionCandidates(shape))
+        for (const AttentionConfig &config :
+             getAttentionCandidates(target, shape))
           buildAttention(builder, module->getLoc(),
-                         "attention" + std::to_string(count++), shape, config);
+                         name("attention", count++,
+                              {headDim, config.blockM, config.blockN}),
+                         shape, config);
       }
   check(count);
 }
 
-TEST_F(PtxasTest, Scan) {
+TEST_P(PtxasTest, Scan) {
   OpBuilder builder = OpBuilder::atBlockEnd(module->getBody());
   size_t count = 0;
   constexpr int64_t any = ShapedType::kDynamic, heads = 4;
@@ -200,16 +223,21 @@ TEST_F(PtxasTest, Scan) {
         shape.hasSkip = shape.hasInit = hasAll;
         if (hasAll)
           shape.lengths = RankedTensorType::get({any}, builder.getI32Type());
-        std::optional<ScanConfig> config = chooseScanConfig(shape);
+        std::optional<ScanConfig> config = chooseScanConfig(target, shape);
         ASSERT_TRUE(config);
         auto build = [&](auto make, const auto &...config) {
-          make(builder, module->getLoc(), "scan" + std::to_string(count++),
-               shape, config...);
+          make(builder, module->getLoc(),
+               name("scan", count++, {stateDim, headDim}), shape, config...);
         };
         build(buildScan, *config);
-        build(buildScanState, chooseStateConfig(shape, *config));
+        build(buildScanState, chooseStateConfig(target, shape, *config));
         build(buildScanCombine);
         build(buildScanFold);
       }
   check(count);
 }
+
+INSTANTIATE_TEST_SUITE_P(Chips, PtxasTest, testing::Values("sm_90a", "sm_80"),
+                         [](const auto &chip) {
+                           return std::string(chip.param);
+                         });
