@@ -398,7 +398,7 @@ FailureOr<bool> Compilation::compileGpu(ModuleOp module,
          kernel.sharedBytes < 0
              ? -1
              : kernel.sharedBytes + kernel.dynamicSharedBytes,
-         kernel.spillBytes, configs.lookup(kernel.name)});
+         kernel.spillBytes, configs.lookup(kernel.name), kernel.waits});
   }
   for (package::EntryPoint &entry : variant.entries)
     for (package::Command &command : entry.commands) {

@@ -37,6 +37,8 @@ struct KernelResources {
   int64_t blockSize = 0;
   /// Dynamic shared memory that the launch has to give.
   int64_t dynamicSharedBytes = 0;
+  /// The kernel waits by itself for what was launched before it.
+  bool waits = false;
 };
 
 struct GpuBinary {

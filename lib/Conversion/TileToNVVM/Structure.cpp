@@ -10,6 +10,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
+#include "transmamba/Conversion/TileToNVVM/EarlyStart.h"
 #include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 
 using namespace mlir;
@@ -63,6 +64,68 @@ static void addTensorMapAttributes(LLVM::LLVMFuncOp function, unsigned number) {
 }
 
 //===----------------------------------------------------------------------===//
+// Early starts
+//===----------------------------------------------------------------------===//
+
+static bool isConstant(Value tensor) {
+  auto argument = dyn_cast<BlockArgument>(tensor);
+  auto kernel = argument
+                    ? dyn_cast<KernelOp>(argument.getOwner()->getParentOp())
+                    : nullptr;
+  return kernel &&
+         kernel.getArgAttr(argument.getArgNumber(), kTileConstantAttrName);
+}
+
+/// True where the operation may come before the end of earlier launches: of
+/// global memory it and all inside read constants alone.
+static bool mayComeEarly(Operation *op) {
+  if (auto load = dyn_cast<LoadOp>(op))
+    return isConstant(load.getSource());
+  if (isa<scf::ForOp, scf::IfOp>(op))
+    return llvm::all_of(op->getRegions(), [](Region &region) {
+      return llvm::all_of(region.getOps(), [](Operation &inner) {
+        return mayComeEarly(&inner);
+      });
+    });
+  return isa<RingOp, AllocOp>(op) || isMemoryEffectFree(op);
+}
+
+static SmallVector<Operation *> findWaits(KernelOp kernel) {
+  SmallVector<Operation *> waits;
+  if (llvm::none_of(kernel.getArguments(), isConstant))
+    return waits;
+  auto findLate = [](Block &body) {
+    return llvm::find_if(body, [](Operation &op) {
+      return !isa<ProducerOp, ConsumersOp>(op) && !mayComeEarly(&op);
+    });
+  };
+  Block &entry = kernel.getBody().front();
+  if (auto late = findLate(entry); late != entry.end())
+    return {&*late};
+  for (Operation &role : entry)
+    if (isa<ProducerOp, ConsumersOp>(role)) {
+      Block &body = role.getRegion(0).front();
+      auto late = findLate(body);
+      waits.push_back(late == body.end() ? body.getTerminator() : &*late);
+    }
+  return waits;
+}
+
+// Before the first operations that may touch what an earlier launch writes or
+// reads: one in each role, or one before them. A kernel without constants waits
+// at its start, as all others do. NVVM's operation would not keep loads behind
+// it: to LLVM it touches no memory.
+static void emitWaits(KernelOp kernel, LLVM::LLVMFuncOp function,
+                      ConversionPatternRewriter &rewriter) {
+  for (Operation *op : findWaits(kernel)) {
+    rewriter.setInsertionPoint(op);
+    Emitter(rewriter, op->getLoc())
+        .assembly("griddepcontrol.wait;", "~{memory}", {});
+    function->setAttr(kTileWaitsAttrName, rewriter.getUnitAttr());
+  }
+}
+
+//===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//
 
@@ -79,6 +142,8 @@ public:
                   ConversionPatternRewriter &rewriter) const override {
     ArrayRef<Parameter> parameters = plan.parameters.at(kernel);
     LLVM::LLVMFuncOp function = createFunction(kernel, parameters, rewriter);
+    if (plan.target.hasTensorMaps)
+      emitWaits(kernel, function, rewriter);
 
     // The roles' bodies first: the conversion of the entry block is the last
     // that is done with the original.

@@ -8,10 +8,11 @@
 // A row or some: what takes time is to read B once. A block has some columns of
 // it and all of K, so a sum is made by one block, always in the same order, and
 // a row does not depend on the others. Nearly all of shared memory is rows of B
-// on their way; the products are hidden behind them. The matrix units multiply
-// 64 rows, of which the tile of A has fewer. (A block that took several tiles
-// of columns would save what each begins and ends with; ptxas then makes the
-// products wait for one another, C7514.)
+// on their way, half of which set out before earlier launches have ended where
+// B is a parameter; the products are hidden behind them. The matrix units
+// multiply 64 rows, of which the tile of A has fewer. (A block that took
+// several tiles of columns would save what each begins and ends with; ptxas
+// then makes the products wait for one another, C7514.)
 //
 //===----------------------------------------------------------------------===//
 
@@ -50,13 +51,29 @@ private:
 } // namespace
 
 void FewRowsBuilder::emitLoads() {
-  kernel.loop(zero, steps, one, [&](Value step) {
+  auto loadB = [&](Value step) {
     Value k = kernel.mul(step, config.blockK);
     for (auto [i, ring] : llvm::enumerate(bRings)) {
       int64_t first = shape.rights.empty() ? 0 : shape.rights[i].first;
       kernel.load(kernel.argument(1 + i), {k, kernel.add(n, first)}, ring);
     }
-    kernel.load(kernel.argument(0), {zero, k}, aRing);
+  };
+  auto loadA = [&](Value step) {
+    kernel.load(kernel.argument(0), {zero, kernel.mul(step, config.blockK)},
+                aRing);
+  };
+  // B may be there before A is: parameters are loaded while earlier launches
+  // still run. Copies are made in order, so the first tile of A comes after
+  // these of B; more of them, and what has piled up when it comes takes longer
+  // to multiply than the rest to load.
+  Value early =
+      kernel.index(std::min<int64_t>(llvm::divideCeil(config.stages, 2),
+                                     llvm::divideCeil(shape.k, config.blockK)));
+  kernel.loop(zero, early, one, loadB);
+  kernel.loop(zero, early, one, loadA);
+  kernel.loop(early, steps, one, [&](Value step) {
+    loadB(step);
+    loadA(step);
   });
 }
 

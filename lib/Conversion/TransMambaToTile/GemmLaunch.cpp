@@ -8,6 +8,7 @@
 #include "Launches.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "transmamba/Conversion/TileToNVVM/EarlyStart.h"
 #include "transmamba/Conversion/TransMambaToTile/Kernels.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -125,8 +126,13 @@ LogicalResult transmamba::convertGemm(linalg::MatmulOp op, Launches &launches) {
                             [&] { return op.emitOpError(); })))
     return failure();
   OpBuilder detached(op.getContext());
-  StringAttr kernel = launches.insert(
-      buildGemm(detached, op.getLoc(), getName(*match, config), shape, config));
+  tile::KernelOp built =
+      buildGemm(detached, op.getLoc(), getName(*match, config), shape, config);
+  for (auto [number, right] : llvm::enumerate(match->rights))
+    if (config.isForFewRows() && right.getDefiningOp<GetParameterOp>())
+      built.setArgAttr(1 + number, kTileConstantAttrName,
+                       UnitAttr::get(op.getContext()));
+  StringAttr kernel = launches.insert(built);
 
   OpBuilder builder(match->ops.back());
   Location loc = op.getLoc();

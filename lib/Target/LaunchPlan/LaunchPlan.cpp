@@ -13,6 +13,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "transmamba/Conversion/TileToNVVM/EarlyStart.h"
 #include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 
 #include <limits>
@@ -468,10 +469,16 @@ LogicalResult PlanBuilder::addCommand(tile::LaunchOp launch) {
     return failure();
   SmallVector<Value> operands = launch.getKernelOperands();
   for (auto parameter : interface->parameters.getAsRange<DictionaryAttr>()) {
-    FailureOr<Argument> translated = argument(
-        launch, operands[getInteger(parameter, "argument")], parameter);
+    int64_t number = getInteger(parameter, "argument");
+    FailureOr<Argument> translated =
+        argument(launch, operands[number], parameter);
     if (failed(translated))
       return failure();
+    if (kernel.getArgAttr(number, kTileConstantAttrName) &&
+        translated->isBuffer() && translated->kind != Argument::Kind::Parameter)
+      return launch.emitError("argument ")
+             << number << " of " << launch.getKernelAttr()
+             << " is constant, but what the launch gives is no parameter";
     command.args.push_back(std::move(*translated));
   }
   plan.commands.push_back(std::move(command));

@@ -7,17 +7,34 @@
 #include "Ptxas.h"
 
 #include "transmamba/Conversion/KernelToGPU/KernelToGPU.h"
+#include "transmamba/Conversion/TileToNVVM/EarlyStart.h"
 #include "transmamba/Conversion/TileToNVVM/TileToNVVM.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Target/LLVM/ModuleToObject.h"
 #include "mlir/Target/LLVM/NVVM/Utils.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InlineAsm.h"
 #include "llvm/Target/TargetMachine.h"
 
 using namespace mlir;
 
 namespace transmamba {
+
+// An assembly that clobbers memory: LLVM would move loads above its intrinsic,
+// which to it touches none.
+static void addWait(llvm::Function &kernel, bool waitsItself) {
+  llvm::IRBuilder<> builder(
+      &*kernel.getEntryBlock().getFirstNonPHIOrDbgOrAlloca());
+  auto *type = llvm::FunctionType::get(builder.getVoidTy(), /*isVarArg=*/false);
+  StringRef text = waitsItself ? "griddepcontrol.launch_dependents;"
+                               : "griddepcontrol.launch_dependents; "
+                                 "griddepcontrol.wait;";
+  builder.CreateCall(type, llvm::InlineAsm::get(type, text, "~{memory}",
+                                                /*hasSideEffects=*/true));
+}
+
 namespace {
 
 /// Translates, optimizes and prints a module as PTX. Links no device library.
@@ -25,7 +42,20 @@ class PtxWriter final : public LLVM::ModuleToObject {
 public:
   using ModuleToObject::ModuleToObject;
 
+  /// What comes after a kernel may begin when all its blocks have started.
+  bool overlapsLaunches = false;
+
 protected:
+  void handleModulePreLink(llvm::Module &llvmModule) override {
+    if (!overlapsLaunches)
+      return;
+    auto module = cast<gpu::GPUModuleOp>(getOperation());
+    for (llvm::Function &function : llvmModule)
+      if (function.getCallingConv() == llvm::CallingConv::PTX_Kernel)
+        addWait(function, module.lookupSymbol(function.getName())
+                              ->hasAttr(kTileWaitsAttrName));
+  }
+
   FailureOr<SmallVector<char, 0>>
   moduleToObject(llvm::Module &llvmModule) override {
     FailureOr<llvm::TargetMachine *> machine = getOrCreateTargetMachine();
@@ -95,7 +125,8 @@ static LogicalResult checkIsNvvm(gpu::GPUModuleOp module, StringRef chip) {
   return success();
 }
 
-static std::vector<KernelResources> collectKernels(gpu::GPUModuleOp module) {
+static std::vector<KernelResources> collectKernels(gpu::GPUModuleOp module,
+                                                   bool waits) {
   std::vector<KernelResources> kernels;
   for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
     if (!function->hasAttr(NVVM::NVVMDialect::getKernelFuncAttrName()))
@@ -108,6 +139,7 @@ static std::vector<KernelResources> collectKernels(gpu::GPUModuleOp module) {
     if (auto bytes =
             function->getAttrOfType<IntegerAttr>(kDynamicSharedMemoryAttrName))
       kernel.dynamicSharedBytes = bytes.getInt();
+    kernel.waits = waits;
     kernels.push_back(std::move(kernel));
   }
   return kernels;
@@ -123,6 +155,7 @@ FailureOr<GpuBinary> compileGpuModule(gpu::GPUModuleOp module,
   std::string features = getFeatures(options);
   PtxWriter writer(*module, "nvptx64-nvidia-cuda", options.chip, features,
                    options.optLevel);
+  writer.overlapsLaunches = *getComputeCapability(options.chip) >= 90;
   std::optional<SmallVector<char, 0>> ptx = writer.run();
   if (!ptx)
     return failure();
@@ -132,7 +165,7 @@ FailureOr<GpuBinary> compileGpuModule(gpu::GPUModuleOp module,
   // The printer ends the text with a zero byte.
   while (!binary.ptx.empty() && binary.ptx.back() == '\0')
     binary.ptx.pop_back();
-  binary.kernels = collectKernels(module);
+  binary.kernels = collectKernels(module, writer.overlapsLaunches);
 
   std::string ptxas = findPtxas(options);
   if (ptxas.empty()) {

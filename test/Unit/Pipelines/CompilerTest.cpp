@@ -206,6 +206,10 @@ TEST_F(CompilerTest, TileKernelsShareParameters) {
   ASSERT_EQ(ampere.kernels.size(), 1u);
   EXPECT_EQ(ampere.kernels[0].config,
             "block_m = 128, block_n = 64, group = 8, stages = 4, staging = 0");
+  // On sm_90 kernels wait for earlier launches themselves.
+  EXPECT_TRUE(hopper.kernels[0].waits);
+  EXPECT_FALSE(result->manifest.variants[0].kernels.at(0).waits);
+  EXPECT_FALSE(result->manifest.variants[2].kernels.at(0).waits);
 }
 
 TEST_F(CompilerTest, ADumpThatCannotBeWrittenIsAnError) {

@@ -247,6 +247,36 @@ TEST_F(LaunchPlan, Workspace) {
       ElementsAre("input 0", "scalar B", "scalar T", "state 6", "scalar T"));
 }
 
+/// A constant is read before earlier launches have ended, so none may write it.
+TEST_F(LaunchPlan, Constants) {
+  constexpr StringLiteral text = R"mlir(
+    func.func @f(%x: memref<4x64xf32> {transmamba.name = "x"},
+                 %w: memref<4x64xf32> {transmamba.parameter = "weight"})
+        attributes {transmamba.entry} {
+      %c1 = arith.constant 1 : index
+      %a = memref.alloc() : memref<4x64xf32>
+      tile.launch @k grid(%c1, %c1, %c1) ins(%GIVEN : memref<4x64xf32>) outs(%a : memref<4x64xf32>)
+      return
+    }
+    tile.kernel @k(%w: memref<4x64xf32> {tile.constant}, %out: memref<4x64xf32>) {
+      tile.consumers %warpgroup in 1 registers 128 {
+      }
+    })mlir";
+  auto give = [&](StringRef given) {
+    std::string whole = text.str();
+    whole.replace(whole.find("%GIVEN"), 6, given.str());
+    return extract(whole);
+  };
+  FailureOr<package::EntryPoint> plan = give("%w");
+  ASSERT_TRUE(succeeded(plan)) << message;
+  EXPECT_THAT(arguments(plan->commands[0]),
+              ElementsAre("parameter 3", "arena 0"));
+  for (StringRef given : {"%x", "%a"}) {
+    EXPECT_TRUE(failed(give(given)));
+    EXPECT_THAT(message, HasSubstr("argument 0 of @k is constant"));
+  }
+}
+
 TEST_F(LaunchPlan, RefusedPositions) {
   EXPECT_THAT(refused("", "return", "", ", transmamba.positions = \"set\""),
               HasSubstr("no input with the role \"lengths\""));
