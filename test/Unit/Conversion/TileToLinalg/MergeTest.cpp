@@ -123,12 +123,12 @@ TEST_F(Mixer, GivesWhatTheKernelsGive) {
     ASSERT_EQ(scan.run({&q, &k, &v, &dt, &rates, &y, &final}, {2, batches, 1}),
               0);
     ASSERT_EQ(attention.run({&q, &k, &v, scale, &o}, {2, blocks, batches}), 0);
-    // Numbers of items: two heads of the scan are one.
-    int64_t scans = batches, items = scans + 2 * blocks * batches;
+    // Two heads of the scan are an item, so there is one for each batch.
+    int64_t items = batches + 2 * blocks * batches;
     // Twice: nothing of a launch disturbs the next.
     for (int launch = 0; launch < 2; ++launch) {
       ASSERT_EQ(merged.run({&q, &k, &v, &dt, &rates, batches, scale, blocks,
-                            scans, items, &y2, &final2, &o2, &control},
+                            items, &y2, &final2, &o2, &control},
                            {workers}),
                 0);
       expectEqual(y, y2);
