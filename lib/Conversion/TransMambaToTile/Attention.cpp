@@ -90,6 +90,7 @@ private:
   Value selectSeen(Value row, Value value, double nothing);
   Value normalize(Value output, Value sum);
   void emitLogarithms(Value top, Value sum);
+  void emitStore(Value result);
 
   KernelBuilder kernel;
   const AttentionShape &shape;
@@ -424,12 +425,32 @@ void AttentionBuilder::emitConsumer(Value warpgroup) {
   Value weights = kernel.create<tile::CompleteOp>(state.sum);
   if (logarithms)
     emitLogarithms(state.top, weights);
-  Value result = normalize(sums, weights);
-  // The queries are read; their place takes the result.
-  kernel.create<tile::StoreFragmentOp>(result, queries);
-  kernel.create<tile::StoreOp>(queries, output,
-                               ValueRange{batch, firstRow, resultColumn});
+  emitStore(normalize(sums, weights));
   kernel.create<tile::StoreWaitOp>();
+}
+
+/// Of a warpgroup's queries, those before the end of what is this launch's.
+void AttentionBuilder::emitStore(Value result) {
+  auto store = [&](Value tile, Value row) {
+    kernel.create<tile::StoreOp>(tile, output,
+                                 ValueRange{batch, row, resultColumn});
+  };
+  auto storeAll = [&] {
+    // The queries are read; their place takes the result.
+    kernel.create<tile::StoreFragmentOp>(result, queries);
+    if (shape.end % kRows == 0)
+      return store(queries, firstRow);
+    constexpr int64_t step = 8;
+    Value rows = kernel.min(kernel.sub(kernel.index(shape.end), firstRow),
+                            kernel.index(kRows));
+    kernel.loop(zero, rows, kernel.index(step), [&](Value row) {
+      store(kernel.rowSlice(queries, row, step), kernel.add(firstRow, row));
+    });
+  };
+  if (shape.end % config.blockM == 0)
+    storeAll();
+  else
+    kernel.ifLess(firstRow, kernel.index(shape.end), storeAll);
 }
 
 tile::KernelOp AttentionBuilder::build() {

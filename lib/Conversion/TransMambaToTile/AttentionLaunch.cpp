@@ -251,6 +251,8 @@ std::string AttentionLauncher::getName() const {
     stream << "_rope";
   if (shape.logarithms)
     stream << "_lse";
+  if (shape.end)
+    stream << "_end" << shape.end;
   return name;
 }
 
@@ -309,6 +311,8 @@ LogicalResult AttentionLauncher::launch() {
     inputs.push_back(builder.createOrFold<tensor::DimOp>(loc, k, 1));
   if (op.getLse())
     shape.logarithms = cast<RankedTensorType>(op.getLse().getType());
+  if (auto end = op->getAttrOfType<IntegerAttr>(kAttentionEndAttrName))
+    shape.end = end.getInt();
 
   AttentionConfig config = chooseAttentionConfig(launches.target, shape);
   FailureOr<DictionaryAttr> wanted = getConfig(op);

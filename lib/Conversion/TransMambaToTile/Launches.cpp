@@ -14,8 +14,9 @@ using namespace mlir;
 using namespace transmamba;
 
 Launches::Launches(ModuleOp module, const tile::Target &target,
-                   bool batchInvariant)
-    : target(target), batchInvariant(batchInvariant), module(module) {
+                   bool batchInvariant, bool groups)
+    : target(target), batchInvariant(batchInvariant), groups(groups),
+      module(module) {
   auto getBound = [&](StringRef name) {
     auto value = module->getAttrOfType<IntegerAttr>(name);
     return value ? value.getInt() : 1;
@@ -29,6 +30,8 @@ Launches::Launches(ModuleOp module, const tile::Target &target,
 void transmamba::setGroup(tile::LaunchOp launch, Operation *op) {
   if (Attribute group = op->getAttr(kTileGroupAttrName))
     launch->setAttr(kTileGroupAttrName, group);
+  if (Attribute turns = op->getAttr(kTileTurnsAttrName))
+    launch->setAttr(kTileTurnsAttrName, turns);
 }
 
 StringAttr Launches::insert(tile::KernelOp kernel) {

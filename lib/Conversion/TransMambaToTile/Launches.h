@@ -23,7 +23,7 @@ namespace transmamba {
 class Launches {
 public:
   Launches(mlir::ModuleOp module, const tile::Target &target,
-           bool batchInvariant);
+           bool batchInvariant, bool groups);
 
   /// Puts a kernel into the module, unless there is one like it.
   mlir::StringAttr insert(tile::KernelOp kernel);
@@ -37,6 +37,9 @@ public:
   llvm::DenseSet<mlir::Operation *> erased;
   /// A row gives the same bits in any batch.
   bool batchInvariant;
+  /// What belongs together becomes launches of a group.
+  bool groups;
+  int64_t numGroups = 0;
   /// Operations that became launches, different kernels.
   int64_t numLaunches = 0, numKernels = 0;
 
@@ -59,6 +62,10 @@ inline bool isHalf(mlir::Type type) {
 
 /// Hands the group of launches of an operation, if any, on to its launch.
 void setGroup(tile::LaunchOp launch, mlir::Operation *op);
+
+/// Integer attribute of attention: results of tokens from there on are written
+/// by another launch.
+inline constexpr llvm::StringLiteral kAttentionEndAttrName = "tile.end";
 
 /// The configuration that an operation asks for; null if none.
 mlir::FailureOr<mlir::DictionaryAttr> getConfig(mlir::Operation *op);

@@ -29,8 +29,10 @@ namespace {
 class ScanBuilder : ScanKernel {
 public:
   ScanBuilder(OpBuilder &builder, Location loc, StringRef name,
-              const ScanShape &shape, const ScanConfig &config)
-      : ScanKernel(builder, loc, name, shape, config, getScanOperands(shape)) {}
+              const ScanShape &shape, const ScanConfig &config,
+              const ScanSources &sources)
+      : ScanKernel(builder, loc, name, shape, config, getScanOperands(shape)),
+        sources(sources) {}
 
   tile::KernelOp build();
 
@@ -45,6 +47,7 @@ private:
 
   void emitLoads();
   void emitConsumer();
+  void emitAfter(Value before);
   Value emitStart();
   /// What a chunk takes over from the one before: the state before it, and its
   /// own decay.
@@ -62,6 +65,7 @@ private:
   Value emitOutput(Value queries, Value weights, Value values, Value toToken);
   Value finishOutput(Value output, Value values, Value token);
 
+  const ScanSources &sources;
   /// The segment of this block, its first token, and its number of chunks.
   Value segment, start, chunks, length;
   /// D.
@@ -173,8 +177,33 @@ ScanBuilder::Carried ScanBuilder::emitChunk(Value token,
   return after;
 }
 
+/// Says what this block waits for: the states before its segment, or what
+/// combines them.
+void ScanBuilder::emitAfter(Value before) {
+  auto times = [&](Value a, Value b) -> Value {
+    return kernel.create<arith::MulIOp>(a, b);
+  };
+  auto dimension = [&](tile::Dimension along) {
+    return tile::DimensionAttr::get(kernel.getContext(), along);
+  };
+  Value combined = argument(Operand::Combined);
+  if (sources.states)
+    kernel.create<tile::AfterOp>(FlatSymbolRefAttr::get(sources.states),
+                                 kernel.blockId(tile::Dimension::x), batch,
+                                 zero, times(before, kernel.sub(one, combined)),
+                                 dimension(tile::Dimension::z));
+  if (!sources.combination)
+    return;
+  Value slices = kernel.index(getCombineSlices(shape));
+  kernel.create<tile::AfterOp>(
+      FlatSymbolRefAttr::get(sources.combination), times(head, slices), batch,
+      zero, times(combined, slices), dimension(tile::Dimension::x));
+}
+
 /// The state before this segment.
 Value ScanBuilder::emitStart() {
+  Value before = kernel.add(prefixSegments(), segment);
+  emitAfter(before);
   Value state;
   if (has(Operand::Init))
     state = kernel.create<tile::ReadOp>(stateType(), argument(Operand::Init),
@@ -182,7 +211,6 @@ Value ScanBuilder::emitStart() {
   else
     state = kernel.create<tile::FillOp>(stateType(), kernel.number(0.0));
   // Of combined states the last one is all.
-  Value before = kernel.add(prefixSegments(), segment);
   Value last = kernel.create<arith::MulIOp>(
       kernel.create<arith::MaxUIOp>(before, one).getResult(),
       argument(Operand::Combined));
@@ -255,9 +283,10 @@ tile::KernelOp ScanBuilder::build() {
 
 tile::KernelOp transmamba::buildScan(OpBuilder &builder, Location loc,
                                      StringRef name, const ScanShape &shape,
-                                     const ScanConfig &config) {
+                                     const ScanConfig &config,
+                                     const ScanSources &sources) {
   tile::KernelOp kernel =
-      ScanBuilder(builder, loc, name, shape, config).build();
+      ScanBuilder(builder, loc, name, shape, config, sources).build();
   kernel->setAttr(kTileConfigAttrName,
                   toAttribute(builder.getContext(), config));
   return kernel;

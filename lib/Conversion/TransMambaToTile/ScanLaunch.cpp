@@ -82,6 +82,11 @@ public:
 
   /// Fails where the operation asks for what cannot be.
   LogicalResult chooseConfig();
+  /// Makes the launches parts of a group, if that is what is best for a switch
+  /// at `point`.
+  LogicalResult chooseGroup(int64_t point);
+  /// Makes attention part of it, if there is one.
+  void addToGroup(AttentionOp attention, int64_t point);
 
   template <typename Op> void takeState(Op scan);
   template <typename Op> void takeScan(Op scan);
@@ -127,18 +132,72 @@ private:
     return tensor::EmptyOp::create(builder, op->getLoc(), type, dynamic);
   }
 
+  void setTurns(tile::LaunchOp launch, ArrayRef<int64_t> turns);
+
   Operation *op;
   OpBuilder builder;
   Launches &launches;
   ScanShape shape;
   ScanConfig config;
+  std::optional<MixerConfig> mixer;
+  IntegerAttr group;
+  ScanSources sources;
   std::map<Operand, Value> values;
   /// `capacity` segments are enough.
   Value rows, tokens, capacity;
 };
 } // namespace
 
+LogicalResult ScanLauncher::chooseGroup(int64_t point) {
+  if (!launches.groups)
+    return success();
+  mixer =
+      chooseMixerConfig(launches.target, shape, point, launches.maxSequence);
+  FailureOr<DictionaryAttr> wanted = getConfig(op);
+  if (failed(wanted))
+    return failure();
+  if (!mixer)
+    return success();
+  if (failed(overrideConfig(*wanted, shape, *mixer,
+                            [&] { return op->emitOpError(); })))
+    return failure();
+  group = builder.getI64IntegerAttr(launches.numGroups++);
+  return success();
+}
+
+// Some of attention fills the time until all states are there; scans come
+// before the bulk of it, for a long one that begins late is the end of all.
+void ScanLauncher::addToGroup(AttentionOp attention, int64_t point) {
+  if (!mixer)
+    return;
+  auto field = [&](StringRef name, int64_t value) {
+    return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
+  };
+  attention->setAttr(kTileConfigAttrName,
+                     builder.getDictionaryAttr(
+                         {field("block_m", kAttentionRows * mixer->warpgroups),
+                          field("block_n", mixer->blockN),
+                          field("stages", mixer->keyStages)}));
+  attention->setAttr(kTileGroupAttrName, group);
+  attention->setAttr(kAttentionEndAttrName, builder.getI64IntegerAttr(point));
+  SmallVector<int64_t> turns = {1, mixer->fill, 6};
+  if (mixer->scans)
+    turns = {1, mixer->fill, 4, mixer->between, 6};
+  attention->setAttr(kTileTurnsAttrName, builder.getDenseI64ArrayAttr(turns));
+}
+
+void ScanLauncher::setTurns(tile::LaunchOp launch, ArrayRef<int64_t> turns) {
+  if (!mixer)
+    return;
+  launch->setAttr(kTileGroupAttrName, group);
+  launch->setAttr(kTileTurnsAttrName, builder.getDenseI64ArrayAttr(turns));
+}
+
 LogicalResult ScanLauncher::chooseConfig() {
+  if (mixer) {
+    config = {mixer->stages, /*occupancy=*/1, mixer->parts};
+    return success();
+  }
   config = *chooseScanConfig(launches.target, shape);
   FailureOr<DictionaryAttr> wanted = getConfig(op);
   if (failed(wanted))
@@ -189,10 +248,10 @@ void ScanLauncher::cut(Value prefix) {
   Value most = launches.batchInvariant ? index(launches.maxBatch) : rows;
   Value chains = create<arith::MulIOp>(most, index(shape.heads * config.parts));
   Value blocks = create<arith::MulIOp>(
-      tile::MultiprocessorsOp::create(builder, loc), index(config.occupancy));
-  // A launch that may be merged with others waits for none of them.
-  if (op->hasAttr(kTileGroupAttrName))
-    capacity = index(1);
+      tile::MultiprocessorsOp::create(builder, loc),
+      index(mixer ? mixer->warpgroups : config.occupancy));
+  if (mixer && mixer->segment)
+    capacity = create<arith::CeilDivUIOp>(tokens, index(mixer->segment));
   else
     capacity = create<arith::MaxUIOp>(
         create<arith::MinUIOp>(
@@ -245,12 +304,15 @@ void ScanLauncher::launchStates(Value segments) {
   values[Operand::Decays] = makeEmpty(Operand::Decays, {rows, capacity});
   values[Operand::Count] = segments;
   auto build = [&](OpBuilder &builder, StringRef name) {
-    return buildScanState(builder, op->getLoc(), name, shape,
-                          chooseStateConfig(launches.target, shape, config));
+    return buildScanState(
+        builder, op->getLoc(), name, shape,
+        mixer ? config : chooseStateConfig(launches.target, shape, config));
   };
   tile::LaunchOp states =
       launch("scan_state", build, getStateOperands(shape), 2,
              index(shape.heads * config.parts), segments);
+  sources.states = mixer ? states.getKernelAttr().getAttr() : StringAttr();
+  setTurns(states, {0});
   // Of a prefix. What is scanned as well has to be read once only.
   if (!isZeroInteger(values[Operand::First]))
     setScanWork(states, values[Operand::First], builder.getIndexAttr(0),
@@ -285,11 +347,15 @@ void ScanLauncher::launchCombination() {
       index(1));
   values[Operand::Combined] = combined;
   auto build = [&](OpBuilder &builder, StringRef name) {
-    return buildScanCombine(builder, op->getLoc(), name, shape);
+    return buildScanCombine(builder, op->getLoc(), name, shape, config,
+                            sources);
   };
-  Value blocks = create<arith::MulIOp>(
-      combined, index(shape.heads * getCombineSlices(shape)));
-  launch("scan_combine", build, getCombineOperands(shape), 1, blocks, index(1));
+  tile::LaunchOp combination =
+      launch("scan_combine", build, getCombineOperands(shape), 1,
+             index(shape.heads * getCombineSlices(shape)), combined);
+  if (mixer)
+    sources.combination = combination.getKernelAttr().getAttr();
+  setTurns(combination, {2});
 }
 
 Value ScanLauncher::launchScan(Value output) {
@@ -297,7 +363,7 @@ Value ScanLauncher::launchScan(Value output) {
       output ? output : makeEmpty(Operand::Output, {rows, tokens});
   values[Operand::FinalState] = makeEmpty(Operand::FinalState, {rows});
   auto build = [&](OpBuilder &builder, StringRef name) {
-    return buildScan(builder, op->getLoc(), name, shape, config);
+    return buildScan(builder, op->getLoc(), name, shape, config, sources);
   };
   Value count = create<arith::SubIOp>(tokens, values[Operand::First]);
   tile::LaunchOp scan = launch("scan", build, getScanOperands(shape), 2,
@@ -306,7 +372,10 @@ Value ScanLauncher::launchScan(Value output) {
   setScanWork(scan, count, count,
               4 * shape.heads * shape.stateDim * shape.headDim *
                   (shape.hasInit ? 2 : 1));
-  setGroup(scan, op);
+  if (mixer && mixer->scans)
+    setTurns(scan, {3, mixer->scans, 5});
+  else
+    setTurns(scan, {3});
   return values[Operand::Output];
 }
 
@@ -415,7 +484,8 @@ bool transmamba::matchesSwitch(SwitchOp op, const tile::Target &target) {
 
 /// [B, T, H, D] whose first `count` tokens are those of causal attention among
 /// them; the others are anything.
-static Value attendToPrefix(OpBuilder &builder, SwitchOp op, Value count) {
+static Value attendToPrefix(OpBuilder &builder, SwitchOp op, Value count,
+                            ScanLauncher &launcher) {
   Location loc = op.getLoc();
   PrefixHeads prefix = takePrefix(builder, op, count);
   auto whole = getType(op.getResult());
@@ -432,15 +502,13 @@ static Value attendToPrefix(OpBuilder &builder, SwitchOp op, Value count) {
   sizes[kTokens] = count;
   sizes[2] = builder.getIndexAttr(whole.getDimSize(2));
   Value empty = tensor::EmptyOp::create(builder, loc, whole, dynamic);
-  Value attended =
-      AttentionOp::create(builder, loc,
-                          RankedTensorType::get(shape, whole.getElementType()),
-                          prefix.q, prefix.k, prefix.v, op.getLengths(),
-                          op.getScaleAttr(), builder.getUnitAttr(),
-                          /*window=*/IntegerAttr())
-          .getResult();
-  return tensor::InsertSliceOp::create(builder, loc, attended, empty, offsets,
-                                       sizes, strides);
+  auto attention = AttentionOp::create(
+      builder, loc, RankedTensorType::get(shape, whole.getElementType()),
+      prefix.q, prefix.k, prefix.v, op.getLengths(), op.getScaleAttr(),
+      builder.getUnitAttr(), /*window=*/IntegerAttr());
+  launcher.addToGroup(attention, op.getPoint());
+  return tensor::InsertSliceOp::create(builder, loc, attention.getResult(),
+                                       empty, offsets, sizes, strides);
 }
 
 // %y, %h, %c1 = transmamba.switch %q, %k, %v, %dt, %A transpoint P cache(%c0)
@@ -456,7 +524,8 @@ LogicalResult transmamba::convertSwitch(SwitchOp op, Launches &launches) {
   if (!matchesSwitch(op, launches.target))
     return success();
   ScanLauncher launcher(op, launches, *matchScan(op));
-  if (failed(launcher.chooseConfig()))
+  if (failed(launcher.chooseGroup(op.getPoint())) ||
+      failed(launcher.chooseConfig()))
     return failure();
   OpBuilder &builder = launcher.getBuilder();
   Location loc = op.getLoc();
@@ -464,7 +533,8 @@ LogicalResult transmamba::convertSwitch(SwitchOp op, Launches &launches) {
   Value point = arith::ConstantIndexOp::create(builder, loc, op.getPoint());
   Value count = builder.createOrFold<arith::MinUIOp>(loc, tokens, point);
   Value output = tensor::CollapseShapeOp::create(
-      builder, loc, attendToPrefix(builder, op, count), getHeadGroups());
+      builder, loc, attendToPrefix(builder, op, count, launcher),
+      getHeadGroups());
   launcher.takeScan(op);
   launcher.cut(count);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);

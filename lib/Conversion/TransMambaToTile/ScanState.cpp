@@ -48,8 +48,10 @@ class CombineBuilder : ScanKernel {
 public:
   CombineBuilder(OpBuilder &builder, Location loc, StringRef name,
                  const ScanShape &shape, const ScanConfig &slices,
-                 ArrayRef<Operand> operands)
-      : ScanKernel(builder, loc, name, shape, slices, operands) {}
+                 ArrayRef<Operand> operands, int64_t parts = 1,
+                 StringAttr source = {})
+      : ScanKernel(builder, loc, name, shape, slices, operands), parts(parts),
+        source(source) {}
 
   tile::KernelOp build();
 
@@ -60,7 +62,13 @@ private:
 
   /// This block's place in a tensor of states.
   SmallVector<Value> sliceAt(Value segment = {});
+  void emitAfter();
   void emitConsumer();
+
+  /// Blocks that share a head of the kernel of states, and its name where it is
+  /// waited for.
+  int64_t parts;
+  StringAttr source;
 };
 
 } // namespace
@@ -166,7 +174,18 @@ SmallVector<Value> CombineBuilder::sliceAt(Value segment) {
   return indices;
 }
 
+/// Waits for the states of all segments, of the part that has these columns.
+void CombineBuilder::emitAfter() {
+  Value own = kernel.div(sliceAt().back(), shape.headDim / parts);
+  Value x = kernel.add(kernel.mul(head, parts), own);
+  kernel.create<tile::AfterOp>(
+      FlatSymbolRefAttr::get(source), x, batch, zero, argument(Operand::Count),
+      tile::DimensionAttr::get(kernel.getContext(), tile::Dimension::z));
+}
+
 void CombineBuilder::emitConsumer() {
+  if (source)
+    emitAfter();
   Type type = fragment(kRows, kSliceColumns);
   bool keepsAll = !has(Operand::FinalState);
   Value states = argument(Operand::States);
@@ -227,9 +246,11 @@ static ScanConfig getSlices(const ScanShape &shape) {
 
 tile::KernelOp transmamba::buildScanCombine(OpBuilder &builder, Location loc,
                                             StringRef name,
-                                            const ScanShape &shape) {
+                                            const ScanShape &shape,
+                                            const ScanConfig &config,
+                                            const ScanSources &sources) {
   return CombineBuilder(builder, loc, name, shape, getSlices(shape),
-                        getCombineOperands(shape))
+                        getCombineOperands(shape), config.parts, sources.states)
       .build();
 }
 

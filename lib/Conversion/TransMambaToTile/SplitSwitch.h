@@ -25,20 +25,6 @@ struct PrefixHeads {
 PrefixHeads takePrefix(mlir::OpBuilder &builder, SwitchOp op,
                        mlir::Value count);
 
-struct SplitMixer {
-  SSDScanOp scan;
-  AttentionOp attention;
-};
-
-/// Replaces a switch over a sequence from its start (no `init`, no positions)
-/// by the operations that it stands for: the scan of all tokens, which carries
-/// the state from the first one on, and attention over those before the
-/// TransPoint.
-SplitMixer splitSwitch(SwitchOp op);
-
-/// Both become launches of the group `group`, of kernels that can be one.
-void makeGroup(const SplitMixer &parts, int64_t group);
-
 } // namespace transmamba
 
 #endif // TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_SPLITSWITCH_H

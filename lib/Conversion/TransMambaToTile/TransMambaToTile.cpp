@@ -42,16 +42,14 @@ void ConvertTransMambaToTile::runOnOperation() {
     return signalPassFailure();
   module->setAttr(tile::kTileChipAttrName,
                   StringAttr::get(&getContext(), (*target)->chip));
-  Launches launches(module, **target, batchInvariant);
+  // Blocks of one launch of several draw items of work.
+  Launches launches(module, **target, batchInvariant,
+                    groups && (*target)->hasTickets);
   SmallVector<SwitchOp> switches;
   module.walk([&](SwitchOp op) { switches.push_back(op); });
-  for (auto [number, op] : llvm::enumerate(switches)) {
-    // Parts of a group do not wait for one another.
-    if (groups && (*target)->hasTickets && matchesSwitch(op, **target))
-      makeGroup(splitSwitch(op), number);
-    else if (failed(convertSwitch(op, launches)))
+  for (SwitchOp op : switches)
+    if (failed(convertSwitch(op, launches)))
       return signalPassFailure();
-  }
 
   SmallVector<Operation *> ops;
   for (auto function : module.getOps<func::FuncOp>())

@@ -31,8 +31,7 @@
 // CHECK-SAME:        -> tensor<?x?x4x64x64xf32>, tensor<?x?x4xf32>
 // CHECK:         %[[MANY:[a-z0-9_]+]] = arith.divui %[[BEFORE]], %[[C12]]
 // CHECK:         %[[COMBINED:[a-z0-9_]+]] = arith.minui %[[MANY]], %[[C1]]
-// CHECK:         %[[SLICES:[a-z0-9_]+]] = arith.muli %[[COMBINED]], %{{.*}}
-// CHECK:         %[[H:[a-z0-9_]+]] = tile.launch @scan_combine_h4_n64_d64 grid(%[[SLICES]], %[[ROWS]], %[[C1]])
+// CHECK:         %[[H:[a-z0-9_]+]] = tile.launch @scan_combine_h4_n64_d64 grid(%{{[a-z0-9_]+}}, %[[ROWS]], %[[COMBINED]])
 // CHECK-SAME:        ins(%[[H0]], %[[S]]#1, %[[BEFORE]] : {{.*}} outs(%[[S]]#0
 // CHECK:         %[[R:[a-z0-9_]+]]:2 = tile.launch @scan_h4_n64_d64 grid(%[[C4]], %[[ROWS]], %[[SEGMENTS]])
 // CHECK-SAME:        ins(%[[X]], %[[X]], %[[X]], %[[DT]], %[[A]], %[[D]], %[[H0]], %[[LENGTHS]], %[[H]], %[[S]]#1, %[[C0]], %[[SIZE]], %[[COMBINED]] :

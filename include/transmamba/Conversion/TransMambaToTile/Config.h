@@ -142,6 +142,8 @@ struct AttentionShape {
   bool interleaved = false;
   /// The logarithms of the sums of weights are a result too, [B, T, heads].
   mlir::RankedTensorType logarithms = {};
+  /// Results of tokens from here on belong to others, if not 0.
+  int64_t end = 0;
 };
 
 /// Queries of a warpgroup.
@@ -202,6 +204,30 @@ inline constexpr int64_t kMinSegment = 512;
 inline constexpr int64_t kMinCombined = 12;
 
 //===----------------------------------------------------------------------===//
+// The hybrid mixer as one launch
+//===----------------------------------------------------------------------===//
+
+/// Attention and scan of a switch as items of one persistent kernel, whose
+/// blocks have `warpgroups` consumers: each has 64 queries, or a head (one of
+/// the `parts` of one) of the scan.
+struct MixerConfig {
+  int64_t warpgroups = 2, blockN = 128, keyStages = 2, stages = 2, parts = 1;
+  /// Tokens of a segment, where that is not for the host to say.
+  int64_t segment = 0;
+  /// Items of attention that are drawn between states and scans.
+  int64_t fill = 0;
+  /// Of long sequences in one segment: scans that are drawn before others of
+  /// attention, and how many those are; 0: all scans first.
+  int64_t scans = 0, between = 0;
+};
+
+/// Of a switch at `point` in models of up to `tokens` tokens; nothing where
+/// launches of their own are faster.
+std::optional<MixerConfig> chooseMixerConfig(const tile::Target &target,
+                                             const ScanShape &shape,
+                                             int64_t point, int64_t tokens);
+
+//===----------------------------------------------------------------------===//
 // As attributes
 //===----------------------------------------------------------------------===//
 
@@ -226,6 +252,9 @@ mlir::LogicalResult overrideConfig(mlir::DictionaryAttr attribute,
 mlir::LogicalResult overrideConfig(mlir::DictionaryAttr attribute,
                                    const tile::Target &target,
                                    const ScanShape &shape, ScanConfig &config,
+                                   EmitError emitError);
+mlir::LogicalResult overrideConfig(mlir::DictionaryAttr attribute,
+                                   const ScanShape &shape, MixerConfig &config,
                                    EmitError emitError);
 
 } // namespace transmamba

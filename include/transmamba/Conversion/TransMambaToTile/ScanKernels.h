@@ -68,14 +68,22 @@ llvm::SmallVector<ScanOperand> getFoldOperands(const ScanShape &shape);
 /// The tensor, or `index`, that an argument is.
 mlir::Type getOperandType(ScanOperand operand, const ScanShape &shape);
 
+/// Kernels that another one says it waits for (`tile.after`), or null.
+struct ScanSources {
+  mlir::StringAttr states, combination;
+};
+
 tile::KernelOp buildScan(mlir::OpBuilder &builder, mlir::Location loc,
                          llvm::StringRef name, const ScanShape &shape,
-                         const ScanConfig &config);
+                         const ScanConfig &config,
+                         const ScanSources &sources = {});
 tile::KernelOp buildScanState(mlir::OpBuilder &builder, mlir::Location loc,
                               llvm::StringRef name, const ScanShape &shape,
                               const ScanConfig &config);
 tile::KernelOp buildScanCombine(mlir::OpBuilder &builder, mlir::Location loc,
-                                llvm::StringRef name, const ScanShape &shape);
+                                llvm::StringRef name, const ScanShape &shape,
+                                const ScanConfig &config = {},
+                                const ScanSources &sources = {});
 tile::KernelOp buildScanFold(mlir::OpBuilder &builder, mlir::Location loc,
                              llvm::StringRef name, const ScanShape &shape);
 

@@ -107,7 +107,8 @@ void HostScanTest::check(int64_t stateDim, int64_t headDim, ScanParts parts,
   };
   TileKernel states = make(buildScanState,
                            chooseStateConfig(*target, shape, config)),
-             scan = make(buildScan, config), combine = make(buildScanCombine),
+             scan = make(buildScan, config, ScanSources()),
+             combine = make(buildScanCombine, config, ScanSources()),
              fold = make(buildScanFold);
   std::uniform_real_distribution<double> uniform(0.001, 0.1);
   for (const Cut &cut : cuts) {

@@ -229,9 +229,9 @@ TEST_P(PtxasTest, Scan) {
           make(builder, module->getLoc(),
                name("scan", count++, {stateDim, headDim}), shape, config...);
         };
-        build(buildScan, *config);
+        build(buildScan, *config, ScanSources());
         build(buildScanState, chooseStateConfig(target, shape, *config));
-        build(buildScanCombine);
+        build(buildScanCombine, *config, ScanSources());
         build(buildScanFold);
       }
   check(count);
