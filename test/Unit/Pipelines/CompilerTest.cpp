@@ -150,8 +150,9 @@ TEST_F(CompilerTest, DumpsEachPhase) {
               ElementsAre("01-import.mlir", "02-schedule.mlir", "03-fuse.mlir",
                           "04-linalg.mlir", "05-cpu.x86-64-v3.mlir",
                           "06-llvm.x86-64-v3.mlir", "07-object.x86-64-v3.so",
-                          "08-tile.sm_80.mlir", "09-gpu.sm_80.mlir",
-                          "10-nvvm.sm_80.mlir", "11-ptx.sm_80.ptx"));
+                          "08-tile.sm_80.mlir", "09-linalg.sm_80.mlir",
+                          "10-gpu.sm_80.mlir", "11-nvvm.sm_80.mlir",
+                          "12-ptx.sm_80.ptx"));
   std::filesystem::remove_all(directory.str());
 }
 
