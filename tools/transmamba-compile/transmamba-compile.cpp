@@ -353,9 +353,9 @@ static LogicalResult readOptions(CompileOptions &options) {
     target->batchInvariant = batchInvariant;
     options.targets.push_back(*target);
   }
-  bool isOfTarget =
-      options.stopAfter == Phase::Tile ||
-      options.stopAfter == Phase::Merge || options.stopAfter > Phase::Linalg;
+  bool isOfTarget = options.stopAfter == Phase::Tile ||
+                    options.stopAfter == Phase::Merge ||
+                    options.stopAfter > Phase::Linalg;
   if (isOfTarget && !packages) {
     if (options.targets.size() != 1)
       return usageError("--compile-to=" + compileTo +

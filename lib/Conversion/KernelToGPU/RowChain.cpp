@@ -246,8 +246,7 @@ bool ChainFinder::chooseTeam() {
     for (Value operand : op->getOperands())
       if (isa<MemRefType>(operand.getType()) &&
           !chain.registers.contains(operand))
-        bytes =
-            std::max(bytes, getElementBytes(getElementTypeOrSelf(operand)));
+        bytes = std::max(bytes, getElementBytes(getElementTypeOrSelf(operand)));
   }
   chain.vector = width;
   chain.lanes = kWarpSize;

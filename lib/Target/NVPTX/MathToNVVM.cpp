@@ -199,8 +199,8 @@ public:
     if (!op.getType().isF32() || !mayApproximate(op))
       return rewriter.notifyMatchFailure(op, "has to be exact");
     Emit emit(rewriter, op.getLoc());
-    rewriter.replaceOp(op, emit.intrinsic("llvm.nvvm.div.approx.ftz.f", op.getType(),
-                                          op->getOperands()));
+    rewriter.replaceOp(op, emit.intrinsic("llvm.nvvm.div.approx.ftz.f",
+                                          op.getType(), op->getOperands()));
     return success();
   }
 };
