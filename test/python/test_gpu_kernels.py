@@ -15,7 +15,7 @@ def cases(root):
 
 
 KINDS = ["attention", "scan", "gemm", "gemm-bias", "gemm-silu", "gemm-residual", "gemm-gated", "gemm-step"]
-KINDS += ["rms_norm", "gated_rms_norm", "conv", "add", "gate"]
+KINDS += ["mixer", "rms_norm", "gated_rms_norm", "conv", "add", "gate"]
 
 
 def test_every_kind_is_known(cases):

@@ -7,6 +7,10 @@ set(TRANSMAMBA_TEST_RESULTS ${CMAKE_BINARY_DIR}/test-results)
 
 add_custom_target(transmamba-unit-tests)
 
+if(TRANSMAMBA_PRECOMPILE_HEADERS AND NOT TRANSMAMBA_RUNTIME_ONLY)
+  transmamba_precompile_headers(TransMambaTestPrecompiledHeaders -fPIE -pthread)
+endif()
+
 # transmamba_add_unittest(NAME source... [LINK target...]): a GoogleTest program in build/unit, run by ctest.
 # Tests find data of the source tree under the macro TRANSMAMBA_SOURCE_DIR.
 function(transmamba_add_unittest name)
@@ -14,6 +18,7 @@ function(transmamba_add_unittest name)
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   transmamba_target_options(${name})
   target_compile_definitions(${name} PRIVATE TRANSMAMBA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  transmamba_use_precompiled_headers(${name} TransMambaTestPrecompiledHeaders)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
   add_dependencies(transmamba-unit-tests ${name})

@@ -1,0 +1,1 @@
+// The target that owns a precompiled header needs a source.
