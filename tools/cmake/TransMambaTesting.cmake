@@ -7,10 +7,6 @@ set(TRANSMAMBA_TEST_RESULTS ${CMAKE_BINARY_DIR}/test-results)
 
 add_custom_target(transmamba-unit-tests)
 
-if(TRANSMAMBA_PRECOMPILE_HEADERS AND NOT TRANSMAMBA_RUNTIME_ONLY)
-  transmamba_precompile_headers(TransMambaTestPrecompiledHeaders -fPIE -pthread)
-endif()
-
 # transmamba_add_unittest(NAME source... [LINK target...]): a GoogleTest program in build/unit, run by ctest.
 # Tests find data of the source tree under the macro TRANSMAMBA_SOURCE_DIR.
 function(transmamba_add_unittest name)

@@ -65,6 +65,8 @@ public:
     if (!op.getRow().use_empty())
       row = vector ? emit.mul(emit.lane(), perLane) : emit.fragmentRow();
     Value column = op.getColumn().use_empty() ? Value() : emit.fragmentColumn();
+    // What is on which side of the diagonal follows from one number.
+    Value below = row && column ? emit.sub(row, column) : Value();
 
     SmallVector<Value> results;
     auto compute = [&](int64_t block, int64_t column8, int64_t secondRow,
@@ -84,7 +86,12 @@ public:
                     emit.add(column, 8 * column8 + secondColumn));
       for (Operation &inner : op.getBlock()->without_terminator())
         mapping.map(inner.getResult(0),
-                    copyScalar(emit, &inner, mapping, rewriter));
+                    isDiagonal(&inner, op)
+                        ? compareDiagonal(emit, cast<arith::CmpIOp>(inner), op,
+                                          below,
+                                          8 * column8 + secondColumn -
+                                              64 * block - 8 * secondRow)
+                        : copyScalar(emit, &inner, mapping, rewriter));
       auto yield = cast<YieldOp>(op.getBlock()->getTerminator());
       results.push_back(lookup(yield.getValue(), mapping, rewriter));
     };
@@ -109,6 +116,42 @@ public:
   }
 
 private:
+  /// Compares the row with the column.
+  static bool isDiagonal(Operation *inner, MapOp op) {
+    auto compare = dyn_cast<arith::CmpIOp>(inner);
+    return compare && llvm::is_contained(compare->getOperands(), op.getRow()) &&
+           llvm::is_contained(compare->getOperands(), op.getColumn());
+  }
+
+  // A register for each column would be needed otherwise: LLVM does not know
+  // that no sum wraps around, and takes what is the same each time out of a
+  // loop. `below` is the difference in the first place of the thread, `bound`
+  // what another place adds to the column and not to the row.
+  static Value compareDiagonal(Emitter &emit, arith::CmpIOp compare, MapOp op,
+                               Value below, int64_t bound) {
+    using arith::CmpIPredicate;
+    auto getSigned = [](CmpIPredicate predicate) {
+      switch (predicate) {
+      case CmpIPredicate::ult:
+        return CmpIPredicate::slt;
+      case CmpIPredicate::ule:
+        return CmpIPredicate::sle;
+      case CmpIPredicate::ugt:
+        return CmpIPredicate::sgt;
+      case CmpIPredicate::uge:
+        return CmpIPredicate::sge;
+      default:
+        return predicate;
+      }
+    };
+    Value sides[] = {below, emit.constant(bound)};
+    if (compare.getLhs() != op.getRow())
+      std::swap(sides[0], sides[1]);
+    return arith::CmpIOp::create(emit.builder, emit.loc,
+                                 getSigned(compare.getPredicate()), sides[0],
+                                 sides[1]);
+  }
+
   static Value pick(Emitter &emit, Type type, ValueRange values, int64_t block,
                     int64_t column8, int64_t secondRow, int64_t secondColumn) {
     if (auto fragment = dyn_cast<FragmentType>(type)) {
@@ -343,14 +386,11 @@ public:
     } else {
       int64_t count = cast<ColumnsType>(op.getType()).getSize() / 4;
       Value column = emit.fragmentColumn();
-      for (int64_t i = 0; i < count; ++i) {
-        Value number = emit.add(column, 8 * (i / 2) + i % 2);
-        // An even number and the one after lie in one lane: no selection.
-        results.push_back(
-            perLane == 2
-                ? emit.shuffle(source[i % 2], emit.shiftRight(number, 1))
-                : fetch(number));
-      }
+      for (int64_t i = 0; i < count; ++i)
+        // Two numbers a lane: the columns of a lane lie in every fourth one.
+        results.push_back(perLane == 2
+                              ? emit.shuffleFours(source[i % 2], 4 * (i / 2))
+                              : fetch(emit.add(column, 8 * (i / 2) + i % 2)));
     }
     rewriter.replaceOpWithMultiple(op, {results});
     return success();

@@ -7,6 +7,7 @@
 #include "Emitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
@@ -71,16 +72,38 @@ Value Emitter::extend(Value x) {
   return arith::ExtSIOp::create(builder, loc, i64, x);
 }
 
-Value Emitter::threadId() {
-  return NVVM::ThreadIdXOp::create(builder, loc, i32);
+/// The item of the work loop around `block`, or null.
+static Value findItem(Block *block) {
+  for (Operation *op = block->getParentOp(); op;
+       block = op->getBlock(), op = block ? block->getParentOp() : nullptr)
+    if (auto loop = dyn_cast<scf::WhileOp>(op))
+      return block->getParent() == &loop.getAfter()
+                 ? loop.getAfterArguments().back()
+                 : Value();
+  return nullptr;
 }
 
-Value Emitter::lane() { return mask(threadId(), 31); }
+Value Emitter::hideInItem(Value x) {
+  Value item = findItem(builder.getInsertionBlock());
+  return item ? add(x, shiftRight(item, 31)) : x;
+}
+
+static Value readThreadId(Emitter &emit) {
+  return NVVM::ThreadIdXOp::create(emit.builder, emit.loc, emit.i32);
+}
+
+// The places of fragments follow from it: different ones for each kind of
+// items.
+Value Emitter::threadId() { return hideInItem(readThreadId(*this)); }
+
+// All kinds of items need it.
+Value Emitter::lane() { return mask(readThreadId(*this), 31); }
 
 Value Emitter::warp() {
   Value all = constant(-1), first = constant(0), clamp = constant(31);
-  return NVVM::ShflOp::create(builder, loc, i32, all, shiftRight(threadId(), 5),
-                              first, clamp, NVVM::ShflKind::idx, UnitAttr());
+  return NVVM::ShflOp::create(builder, loc, i32, all,
+                              shiftRight(readThreadId(*this), 5), first, clamp,
+                              NVVM::ShflKind::idx, UnitAttr());
 }
 
 Value Emitter::warpOfWarpgroup() { return mask(warp(), 3); }
@@ -100,7 +123,7 @@ Value Emitter::isFirstOfWarp() { return equal(lane(), 0); }
 
 void Emitter::warpgroupBarrier() {
   // One barrier of the hardware for each warpgroup of the block.
-  Value id = add(shiftRight(warp(), 2), 8);
+  Value id = add(hideInItem(shiftRight(warp(), 2)), 8);
   assembly("bar.sync $0, $1;", "r,r", {id, constant(kWarpgroupThreads)});
 }
 
@@ -143,6 +166,14 @@ Value Emitter::shuffleXor(Value x, int64_t mask) {
 Value Emitter::shuffle(Value x, Value lane) {
   Value all = constant(-1), clamp = constant(31);
   return NVVM::ShflOp::create(builder, loc, x.getType(), all, x, lane, clamp,
+                              NVVM::ShflKind::idx, UnitAttr());
+}
+
+// PTX ISA, shfl.sync: bits of the lane that the segment mask (from bit 8 on)
+// has come from the lane itself, the others from the operand, here a constant.
+Value Emitter::shuffleFours(Value x, int64_t first) {
+  Value all = constant(-1), lanes = constant(first), clamp = constant(0x31F);
+  return NVVM::ShflOp::create(builder, loc, x.getType(), all, x, lanes, clamp,
                               NVVM::ShflKind::idx, UnitAttr());
 }
 

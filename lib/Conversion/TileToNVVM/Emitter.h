@@ -36,6 +36,11 @@ public:
   mlir::Value atMost(mlir::Value x, int64_t bound);
   mlir::Value extend(mlir::Value x);
 
+  /// `x`, which LLVM and ptxas take for something new in each item of a work
+  /// loop: what follows from it would otherwise keep registers from the first
+  /// item to the last, for each kind of items. Adds a bit that is never set:
+  /// there are fewer items than 2^31.
+  mlir::Value hideInItem(mlir::Value x);
   mlir::Value threadId();
   mlir::Value lane();
   /// The warp of the block, the same register in all lanes, so that branches
@@ -67,8 +72,10 @@ public:
   mlir::Value swizzleBits(mlir::Value offset, int64_t rowBytes);
 
   mlir::Value shuffleXor(mlir::Value x, int64_t mask);
-  /// The number of another lane; of the lane `distance` below.
+  /// The number of another lane; of the lane in the same place of four as this
+  /// one, from lane `first` on; of the lane `distance` below.
   mlir::Value shuffle(mlir::Value x, mlir::Value lane);
+  mlir::Value shuffleFours(mlir::Value x, int64_t first);
   mlir::Value shuffleUp(mlir::Value x, int64_t distance);
   mlir::Value load(mlir::Value pointer);
   void store(mlir::Value value, mlir::Value pointer);

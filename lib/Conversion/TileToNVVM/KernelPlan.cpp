@@ -62,6 +62,7 @@ static LogicalResult planSharedMemory(KernelOp kernel, KernelPlan &plan) {
     offset += llvm::alignTo(bytes, kTileAlignment);
     return start;
   };
+  bool hasTickets = !kernel.getBody().getOps<TicketsOp>().empty();
   SmallVector<RingOp> rings;
   for (Operation &op : kernel.getBody().front()) {
     if (auto alloc = dyn_cast<AllocOp>(op)) {
@@ -73,6 +74,7 @@ static LogicalResult planSharedMemory(KernelOp kernel, KernelPlan &plan) {
       entry.tiles = take(entry.tileBytes * ring.getType().getStages());
       entry.releasedByWarps =
           !plan.target.multipliesTiles || !isReadByMultiplications(ring);
+      entry.packed = hasTickets;
       rings.push_back(ring);
     }
   }

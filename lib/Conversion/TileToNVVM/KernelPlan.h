@@ -20,6 +20,9 @@ struct RingPlan {
   /// One thread of each warpgroup frees a tile that only wgmma reads; where
   /// threads read it themselves, one of each warp.
   bool releasedByWarps = false;
+  /// Cursors are one number. A kernel of many kinds of work keeps those of all
+  /// its rings in registers, whichever it works on.
+  bool packed = false;
 };
 
 /// A parameter of the function that a kernel becomes.

@@ -25,9 +25,10 @@ public:
   Ring(Emitter &emit, mlir::Value original, mlir::ValueRange values,
        const KernelPlan &plan);
 
-  mlir::Value getTile() { return emit.load(values[1]); }
-  mlir::Value getPhase() { return emit.load(values[2]); }
-  mlir::Value getHeld() { return emit.load(values[3]); }
+  /// The tile that is next, its phase, and the first one that is held.
+  mlir::Value getTile();
+  mlir::Value getPhase();
+  mlir::Value getHeld();
 
   mlir::Value getAddress(mlir::Value tile);
   /// Barriers follow the tiles of all rings, at a constant distance.

@@ -46,7 +46,33 @@ Value Ring::getFull(Value tile) {
 
 Value Ring::getEmpty(Value tile) { return emit.add(getFull(tile), 8); }
 
+// Packed: the tile, 256 times the phase, 65536 times the held tile.
+Value Ring::getTile() {
+  Value cursor = emit.load(values[1]);
+  return plan.packed ? emit.mask(cursor, 0xFF) : cursor;
+}
+
+Value Ring::getPhase() {
+  if (plan.packed)
+    return emit.mask(emit.shiftRight(emit.load(values[1]), 8), 1);
+  return emit.load(values[2]);
+}
+
+Value Ring::getHeld() {
+  if (plan.packed)
+    return emit.shiftRight(emit.load(values[1]), 16);
+  return emit.load(values[3]);
+}
+
 void Ring::advance(Value tile, Value phase) {
+  if (plan.packed) {
+    Value cursor = emit.load(values[1]);
+    Value start =
+        emit.add(emit.exclusiveOr(cursor, emit.constant(0x100)), 1 - stages);
+    Value isLast = emit.equal(tile, stages - 1);
+    emit.store(emit.select(isLast, start, emit.add(cursor, 1)), values[1]);
+    return;
+  }
   Value next = emit.add(tile, 1);
   Value wraps = emit.equal(next, stages);
   emit.store(emit.select(wraps, emit.constant(0), next), values[1]);
@@ -55,6 +81,14 @@ void Ring::advance(Value tile, Value phase) {
 }
 
 void Ring::advanceHeld(Value tile) {
+  if (plan.packed) {
+    Value cursor = emit.load(values[1]);
+    Value step = emit.select(emit.equal(tile, stages - 1),
+                             emit.constant((1 - stages) * 0x10000),
+                             emit.constant(0x10000));
+    emit.store(emit.add(cursor, step), values[1]);
+    return;
+  }
   Value next = emit.add(tile, 1);
   emit.store(emit.select(emit.equal(next, stages), emit.constant(0), next),
              values[3]);

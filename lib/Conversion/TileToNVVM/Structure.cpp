@@ -338,13 +338,13 @@ void KernelPattern::emitRoles(ProducerOp producer, ConsumersOp consumers,
                               bool takesTurns,
                               ConversionPatternRewriter &rewriter) const {
   Emitter emit(rewriter, consumers.getLoc());
-  Value index = emit.warpgroup(bool(producer));
   TypeConverter::SignatureConversion signature(1);
-  signature.addInputs(0, index.getType());
+  signature.addInputs(0, emit.i32);
   Block *body = rewriter.applySignatureConversion(
       &consumers.getBody().front(), signature, getTypeConverter());
   int64_t count = consumers.getCount();
   if (!producer) {
+    Value index = emit.warpgroup(/*hasProducer=*/false);
     if (takesTurns)
       openTurns(emit, index, count);
     moveBody(*body, index, consumers, rewriter);
@@ -355,7 +355,12 @@ void KernelPattern::emitRoles(ProducerOp producer, ConsumersOp consumers,
     if (plan.target.setsRegisters)
       NVVM::SetMaxRegisterOp::create(rewriter, emit.loc, count, action);
   };
-  Value loads = emit.equal(emit.shiftRight(emit.warp(), 2), 0);
+  // Not emit.warp(), which LLVM would make one value with that of the roles:
+  // ptxas keeps in memory what lives where registers are handed over.
+  Value warp = emit.assembly("shfl.sync.idx.b32 $0, $1, 0, 31, -1;", "=r,r",
+                             emit.shiftRight(emit.threadId(), 5), emit.i32,
+                             /*sideEffects=*/true)[0];
+  Value loads = emit.equal(emit.shiftRight(warp, 2), 0);
   auto roles = scf::IfOp::create(rewriter, emit.loc, loads, /*withElse=*/true);
 
   rewriter.setInsertionPointToStart(roles.thenBlock());
@@ -372,6 +377,7 @@ void KernelPattern::emitRoles(ProducerOp producer, ConsumersOp consumers,
 
   rewriter.setInsertionPointToStart(roles.elseBlock());
   setRegisters(consumers.getRegisters(), NVVM::SetMaxRegisterAction::increase);
+  Value index = emit.warpgroup(/*hasProducer=*/true);
   if (takesTurns)
     openTurns(emit, index, count);
   moveBody(*body, index, roles.elseBlock()->getTerminator(), rewriter);

@@ -7,6 +7,7 @@
 #include "TensorBox.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 
@@ -64,6 +65,17 @@ Value TensorBox::getAddress(Value row, Value column) {
 }
 
 Value TensorBox::hasRow(Value row) {
+  // From the first row on, what is added to a thread's own row is better taken
+  // from the bound, the same in all threads: a sum that is there twice keeps a
+  // register from its first use to its last.
+  auto sum = row ? row.getDefiningOp<arith::AddIOp>() : nullptr;
+  std::optional<int64_t> more;
+  if (sum && isZeroInteger(firstRow))
+    more = getConstantIntValue(sum.getRhs());
+  if (more)
+    return arith::CmpIOp::create(emit.builder, emit.loc,
+                                 arith::CmpIPredicate::slt, sum.getLhs(),
+                                 emit.add(rows, -*more));
   return isBelow(row ? emit.add(firstRow, row) : firstRow, rows);
 }
 

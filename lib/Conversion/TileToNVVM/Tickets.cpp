@@ -288,16 +288,18 @@ Value WorkLoopPattern::emitTake(Emitter &emit, Tickets &tickets,
 /// After the last draw of all blocks, the counters are the next launch's.
 void WorkLoopPattern::emitSignOut(Emitter &emit, Tickets &tickets) const {
   Value blocks = NVVM::GridDimXOp::create(emit.builder, emit.loc, emit.i32);
+  // Words of one pointer: LLVM would make a pointer to each before the roles,
+  // and ptxas keep them in memory.
+  static_assert(kControlTicket == 0 && kControlBlocksDone == 1 &&
+                kControlLaunches == 2);
   emit.assembly(
       "{ .reg .pred p; .reg .b32 x; "
-      "atom.acq_rel.gpu.global.add.u32 x, [$0], 1; setp.eq.u32 p, x, $1; "
-      "@p st.relaxed.gpu.global.b32 [$2], 0; "
+      "atom.acq_rel.gpu.global.add.u32 x, [$0+4], 1; setp.eq.u32 p, x, $1; "
       "@p st.relaxed.gpu.global.b32 [$0], 0; "
-      "@p st.relaxed.gpu.global.b32 [$3], $4; }",
-      "l,r,l,l,r,~{memory}",
-      {tickets.getControl(kControlBlocksDone), emit.add(blocks, -1),
-       tickets.getControl(kControlTicket), tickets.getControl(kControlLaunches),
-       tickets.readLaunch()});
+      "@p st.relaxed.gpu.global.b32 [$0+4], 0; "
+      "@p st.relaxed.gpu.global.b32 [$0+8], $2; }",
+      "l,r,r,~{memory}",
+      {tickets.getControl(0), emit.add(blocks, -1), tickets.readLaunch()});
 }
 
 void populateTicketPatterns(TypeConverter &converter, const KernelPlan &plan,

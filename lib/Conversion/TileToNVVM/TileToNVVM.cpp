@@ -106,6 +106,24 @@ static void addTileConversions(TypeConverter &converter) {
       });
 }
 
+// tile.consumers %w { tile.work_loop %item { ... %w ... } } ->
+//   tile.work_loop %item { %v = %w + (%item >> 31); ... %v ... }
+// as Emitter::hideInItem does.
+static void hideRole(KernelOp kernel) {
+  Value warpgroup = kernel.getConsumers().getWarpgroup();
+  kernel.getConsumers().walk([&](WorkLoopOp loop) {
+    OpBuilder builder = OpBuilder::atBlockBegin(&loop.getBody().front());
+    Value bits = arith::ConstantIndexOp::create(builder, loop.getLoc(), 31);
+    Value none =
+        arith::ShRUIOp::create(builder, loop.getLoc(), loop.getItem(), bits);
+    auto hidden =
+        arith::AddIOp::create(builder, loop.getLoc(), warpgroup, none);
+    warpgroup.replaceUsesWithIf(hidden, [&](OpOperand &use) {
+      return use.getOwner() != hidden && loop->isAncestor(use.getOwner());
+    });
+  });
+}
+
 namespace {
 
 class ConvertTileToNVVMPass final
@@ -124,6 +142,7 @@ public:
     SmallVector<Operation *> kernels;
     for (auto kernel : module.getOps<KernelOp>()) {
       expandShortForms(kernel);
+      hideRole(kernel);
       if (failed(planKernel(kernel, plan)))
         return signalPassFailure();
       kernels.push_back(kernel);

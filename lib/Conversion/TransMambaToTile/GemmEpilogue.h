@@ -8,7 +8,6 @@
 #define TRANSMAMBA_LIB_CONVERSION_TRANSMAMBATOTILE_GEMMEPILOGUE_H
 
 #include "KernelBuilder.h"
-#include "TransMamba/IR/TransMambaDialect.h"
 #include "transmamba/Conversion/TransMambaToTile/Config.h"
 
 namespace transmamba {
@@ -44,10 +43,6 @@ private:
 tile::KernelOp buildFewRowsGemm(mlir::OpBuilder &builder, mlir::Location loc,
                                 llvm::StringRef name, const GemmShape &shape,
                                 const GemmConfig &config);
-
-/// `function(x)` of an f32.
-mlir::Value emitActivation(mlir::OpBuilder &builder, mlir::Location loc,
-                           Activation function, mlir::Value x);
 
 } // namespace transmamba
 

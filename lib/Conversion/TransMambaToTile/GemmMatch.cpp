@@ -16,7 +16,7 @@
 
 #include "GemmMatch.h"
 
-#include "GemmEpilogue.h"
+#include "Activations.h"
 #include "Launches.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

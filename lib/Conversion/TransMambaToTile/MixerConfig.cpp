@@ -19,7 +19,8 @@ std::optional<MixerConfig>
 transmamba::chooseMixerConfig(const tile::Target &target,
                               const ScanShape &shape, int64_t point,
                               int64_t tokens) {
-  std::optional<ScanConfig> scan = chooseScanConfig(target, shape);
+  std::optional<ScanConfig> scan =
+      chooseScanConfig(target, shape, /*mayPair=*/false);
   MixerConfig config;
   if (!scan || shape.stateDim != shape.headDim || shape.headDim > 96 ||
       point % 8 != 0 || 2 * point >= tokens ||

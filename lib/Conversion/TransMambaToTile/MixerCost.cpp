@@ -83,7 +83,7 @@ static double estimateScan(const MixerSizes &sizes, int64_t prefix) {
   shape.headDim = sizes.headDim;
   ScanConfig config =
       chooseScanConfig(getTarget(), shape).value_or(ScanConfig());
-  int64_t chains = sizes.batch * sizes.heads * config.parts;
+  int64_t chains = sizes.batch * sizes.heads * config.parts / config.warpgroups;
   int64_t capacity = std::max<int64_t>(
       1, std::min(config.occupancy * kMultiprocessors / chains,
                   sizes.tokens / kMinSegment));

@@ -6,6 +6,8 @@
 //
 //   h_t = exp(A dt_t) h_{t-1} + dt_t k_t v_t^T,   y_t = q_t h_t + D v_t
 //
+// and, where there is a gate, y_t times silu(z_t).
+//
 // A block scans a segment of one head of one sequence in chunks of 64 tokens,
 // from what the segments before it have left (ScanState.cpp). With a_t the
 // sum of log2(exp(A dt)) over the tokens of the chunk up to t, a chunk gives
@@ -18,6 +20,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Activations.h"
 #include "ScanKernel.h"
 
 using namespace mlir;
@@ -37,52 +40,71 @@ public:
   tile::KernelOp build();
 
 private:
+  /// `rows` for each warpgroup.
   Value tile(int64_t rows, int64_t columns) {
-    return kernel.create<tile::AllocOp>(Type(
-        tile::SharedType::get(kernel.getContext(), {rows, columns}, element)));
+    return kernel.create<tile::AllocOp>(Type(tile::SharedType::get(
+        kernel.getContext(), {rows * config.warpgroups, columns}, element)));
   }
   Value getToken(Value chunk) {
     return kernel.add(start, kernel.mul(chunk, kScanChunk));
   }
 
   void emitLoads();
-  void emitConsumer();
+  void emitConsumer(Value warpgroup);
   void emitAfter(Value before);
   Value emitStart();
-  /// What a chunk takes over from the one before: the state before it, and its
-  /// own decay.
+  /// What a chunk takes over from the one before: the state before it, decayed
+  /// by its steps, its own decay, and the steps of the next one if there are
+  /// registers for them.
   struct Carried {
     Value state;
     Decay decay;
+    Value steps;
 
-    SmallVector<Value> pack() const { return {state, decay.sum, decay.weight}; }
+    SmallVector<Value> pack() const {
+      SmallVector<Value> values = {state, decay.sum, decay.weight};
+      if (steps)
+        values.push_back(steps);
+      return values;
+    }
     static Carried unpack(ValueRange values) {
-      return {values[0], {values[1], values[2]}};
+      return {values[0],
+              {values[1], values[2]},
+              values.size() > 3 ? values[3] : Value()};
     }
   };
+  bool readsAhead() const { return config.warpgroups > 1; }
   Carried emitChunk(Value token, const Carried &before);
+  Value decayState(Value state, const Decay &decay);
   Value emitWeights(Value scores, Value toToken, Value fromToken);
-  Value emitOutput(Value queries, Value weights, Value values, Value toToken);
-  Value finishOutput(Value output, Value values, Value token);
+  Value finishOutput(Value output, Value values, Value gate, Value token);
 
   const ScanSources &sources;
   /// The segment of this block, its first token, and its number of chunks.
-  Value segment, start, chunks, length;
+  Value segment, start, chunks;
+  /// What only consumers know: where the row ends, and the segment.
+  Value length, end;
   /// D.
   Value skip;
-  Value queryRing, keyRing, valueRing, stateTile, outputTile;
+  Value queryRing, keyRing, valueRing, stateTile;
+  /// A result is written over the gate it was multiplied with, if there is one.
+  Value outputTile, gateRing;
 };
 
 } // namespace
 
 void ScanBuilder::emitLoads() {
-  Value q = keyColumn(shape.q), k = keyColumn(shape.k),
-        v = valueColumn(shape.v);
+  auto loadGate = [&](Value token) {
+    if (gateRing)
+      load(argument(Operand::Gate), token, false, shape.gate, gateRing);
+  };
+  loadGate(start);
   kernel.loop(zero, chunks, one, [&](Value i) {
     Value token = getToken(i);
-    kernel.load(argument(Operand::Queries), {batch, token, q}, queryRing);
-    kernel.load(argument(Operand::Keys), {batch, token, k}, keyRing);
-    kernel.load(argument(Operand::Values), {batch, token, v}, valueRing);
+    load(argument(Operand::Queries), token, true, shape.q, queryRing);
+    load(argument(Operand::Keys), token, true, shape.k, keyRing);
+    load(argument(Operand::Values), token, false, shape.v, valueRing);
+    loadGate(token);
   });
 }
 
@@ -100,40 +122,45 @@ Value ScanBuilder::emitWeights(Value scores, Value toToken, Value fromToken) {
   return kernel.create<tile::CastOp>(operand(kScanChunk, kScanChunk), weights);
 }
 
-Value ScanBuilder::emitOutput(Value queries, Value weights, Value values,
-                              Value toToken) {
-  // What the tokens before the chunk have left. It starts after the weights are
-  // there: both at once need more registers than there are.
-  Value pending = kernel.mma(queries, stateTile, /*transposeB=*/false);
-  Value output = kernel.create<tile::AwaitOp>(pending, Value());
-  output = kernel.map({output, toToken}, output.getType(),
-                      [&](ValueRange x, Value, Value) -> Value {
-                        return mulf(x[0], exp2(x[1]));
-                      });
-  // Still under way while the new state starts it would be no faster, and need
-  // more registers than there are.
-  pending = kernel.mma(weights, values, /*transposeB=*/false, output);
-  return kernel.create<tile::AwaitOp>(pending, Value());
-}
-
-/// Adds D v, and makes zeros of what lies beyond the length.
-Value ScanBuilder::finishOutput(Value output, Value values, Value token) {
-  if (skip) {
-    Value own = kernel.create<tile::LoadFragmentOp>(
-        operand(kScanChunk, width), values, /*transpose=*/false);
-    output = kernel.map({output, own}, output.getType(),
-                        [&](ValueRange x, Value, Value) -> Value {
-                          Value v = kernel.create<arith::ExtFOp>(f32, x[1]);
-                          return kernel.create<math::FmaOp>(v, skip, x[0]);
-                        });
-  }
-  if (!length)
+/// Adds D v, multiplies with silu(z), and makes zeros of what lies beyond the
+/// length.
+Value ScanBuilder::finishOutput(Value output, Value values, Value gate,
+                                Value token) {
+  if (!skip && !gate && !length)
     return output;
+  SmallVector<Value> inputs = {output};
+  auto load = [&](Value tile) {
+    inputs.push_back(kernel.create<tile::LoadFragmentOp>(
+        operand(kScanChunk, width), tile, /*transpose=*/false));
+  };
+  if (skip)
+    load(values);
+  if (gate)
+    load(gate);
   Value nothing = kernel.number(0.0);
   return kernel.map(
-      output, output.getType(), [&](ValueRange x, Value row, Value) -> Value {
-        return choose(isBelow(kernel.add(token, row), length), x[0], nothing);
+      inputs, output.getType(), [&](ValueRange x, Value row, Value) -> Value {
+        Value y = x[0];
+        auto widen = [&](Value element) -> Value {
+          return kernel.create<arith::ExtFOp>(f32, element);
+        };
+        if (skip)
+          y = kernel.create<math::FmaOp>(widen(x[1]), skip, y);
+        if (gate)
+          y = mulf(y, emitActivation(kernel.getBuilder(), kernel.getLoc(),
+                                     Activation::Silu, widen(x.back())));
+        if (length)
+          y = choose(isBelow(kernel.add(token, row), length), y, nothing);
+        return y;
       });
+}
+
+/// `state` decayed by the steps of a chunk.
+Value ScanBuilder::decayState(Value state, const Decay &decay) {
+  Value kept = exp2(getTotal(decay));
+  return kernel.map(state, stateType(), [&](ValueRange x, Value, Value) {
+    return mulf(x[0], kept);
+  });
 }
 
 ScanBuilder::Carried ScanBuilder::emitChunk(Value token,
@@ -141,39 +168,66 @@ ScanBuilder::Carried ScanBuilder::emitChunk(Value token,
   Carried after;
   const Decay &decay = before.decay;
   Value next = kernel.add(token, kScanChunk);
-  Value steps = readSteps(next);
-  Value queries = kernel.wait(queryRing), keys = kernel.wait(keyRing),
-        values = kernel.wait(valueRing);
-  Value pending = kernel.mma(queries, keys, /*transposeB=*/true);
+  Value steps = before.steps;
+  if (readsAhead())
+    after.steps = readSteps(kernel.add(next, kScanChunk));
+  else
+    steps = readSteps(next);
+  Value queries = ownTile(kernel.wait(queryRing)),
+        keys = ownTile(kernel.wait(keyRing)), values;
+  // Before products are under way: ptxas makes these wait where there are
+  // branches.
+  if (length) {
+    values = ownTile(kernel.wait(valueRing));
+    clearFrom(end, token, {keys, values});
+  }
+  Value scores = kernel.mma(queries, keys, /*transposeB=*/true);
   // While the scores are multiplied.
-  Value fromToken = kernel.create<tile::SpreadOp>(columns(), decay.weight);
+  Value weighed = weigh(loadKeys(keys, decay.weight, getTotal(decay)));
+  if (!values)
+    values = ownTile(kernel.wait(valueRing));
+  Value state = kernel.mma(weighed, values, /*transposeB=*/false, before.state);
   Value toToken = kernel.create<tile::SpreadOp>(rows(), decay.sum);
-  Value scores = kernel.create<tile::AwaitOp>(pending, Value());
-  Value weights = emitWeights(scores, toToken, fromToken);
-  Value output = emitOutput(queries, weights, values, toToken);
-
-  Value total = getTotal(decay), kept = exp2(total);
-  Value state =
-      kernel.map(before.state, stateType(),
-                 [&](ValueRange x, Value, Value) { return mulf(x[0], kept); });
-  Value pendingState = addChunk(state, keys, values, decay.weight, total);
-
-  // While the new state is multiplied.
-  output = finishOutput(output, values, token);
-  // Its barrier: every warp has read the old state and the queries.
+  Value fromToken = kernel.create<tile::SpreadOp>(columns(), decay.weight);
+  scores = kernel.create<tile::AwaitOp>(scores, Value());
+  // While the new state is multiplied, whose operands take registers: more than
+  // there are for two blocks of a multiprocessor.
+  Value weights;
+  if (readsAhead())
+    weights = emitWeights(scores, toToken, fromToken);
+  state = kernel.create<tile::AwaitOp>(state, Value());
+  if (!readsAhead())
+    weights = emitWeights(scores, toToken, fromToken);
+  kernel.release(keyRing);
+  Value output = kernel.mma(queries, stateTile, /*transposeB=*/false);
+  // While what the tokens before the chunk have left is multiplied.
+  after.decay = emitDecay(steps, next, end);
+  output = kernel.create<tile::AwaitOp>(output, Value());
+  output = kernel.map({output, toToken}, output.getType(),
+                      [&](ValueRange x, Value, Value) -> Value {
+                        return mulf(x[0], exp2(x[1]));
+                      });
+  output = kernel.mma(weights, values, /*transposeB=*/false, output);
+  // While the result is multiplied. The barrier of the first: every warp has
+  // read the old state and the queries.
   kernel.create<tile::StoreWaitOp>();
   kernel.release(queryRing);
-  kernel.create<tile::StoreFragmentOp>(output, outputTile);
-  after.decay = emitDecay(steps, next, length);
-
-  after.state = kernel.create<tile::AwaitOp>(pendingState, Value());
-  kernel.release(keyRing);
-  kernel.release(valueRing);
-  kernel.create<tile::StoreFragmentOp>(after.state, stateTile);
-  // Its barrier: the new state is there.
+  if (gateRing)
+    kernel.release(gateRing);
+  kernel.create<tile::StoreFragmentOp>(state, stateTile);
+  after.state = decayState(state, after.decay);
+  output = kernel.create<tile::AwaitOp>(output, Value());
+  // Not before: there are no registers for both.
+  Value gate, destination = outputTile;
+  if (gateRing)
+    gate = destination = ownTile(kernel.wait(gateRing));
+  output = finishOutput(output, values, gate, token);
+  kernel.create<tile::StoreFragmentOp>(output, destination);
+  // Its barrier: the new state is there, and every warp has read the values.
   kernel.create<tile::StoreOp>(
-      outputTile, argument(Operand::Output),
+      destination, argument(Operand::Output),
       ValueRange{batch, token, valueColumn(shape.result)});
+  kernel.release(valueRing);
   return after;
 }
 
@@ -233,17 +287,36 @@ Value ScanBuilder::emitStart() {
       })[0];
 }
 
-void ScanBuilder::emitConsumer() {
+void ScanBuilder::emitConsumer(Value warpgroup) {
+  enterUnit(warpgroup);
+  stateTile = kernel.rowSlice(stateTile, kernel.mul(warpgroup, shape.stateDim),
+                              shape.stateDim);
+  if (gateRing)
+    // A chunk starts where the result before it has been read. There is none
+    // before the first: its gate is loaded twice.
+    kernel.wait(gateRing);
+  else
+    outputTile = kernel.rowSlice(outputTile, kernel.mul(warpgroup, kScanChunk),
+                                 kScanChunk);
+  end = kernel.add(start, argument(Operand::Segment));
+  if (shape.lengths) {
+    length = kernel.loadLength(
+        llvm::find(operands, Operand::Lengths) - operands.begin(), batch);
+    end = kernel.min(end, length);
+  }
   // First, while registers are free: it holds two states at a time.
   Carried first;
   first.state = emitStart();
   loadRate();
   if (has(Operand::Skip))
     skip = kernel.create<memref::LoadOp>(argument(Operand::Skip), head);
-  first.decay = emitDecay(readSteps(start), start, length);
+  first.decay = emitDecay(readSteps(start), start, end);
+  if (readsAhead())
+    first.steps = readSteps(kernel.add(start, kScanChunk));
   kernel.create<tile::StoreFragmentOp>(first.state, stateTile);
+  first.state = decayState(first.state, first.decay);
   kernel.create<tile::BarrierOp>(/*consumers=*/false);
-  SmallVector<Value> end = kernel.loop(
+  SmallVector<Value> last = kernel.loop(
       zero, chunks, one, first.pack(), [&](Value i, ValueRange carried) {
         return emitChunk(getToken(i), Carried::unpack(carried)).pack();
       });
@@ -253,8 +326,10 @@ void ScanBuilder::emitConsumer() {
       kernel.gridDim(tile::Dimension::z));
   SmallVector<Value> origin = stateAt();
   origin[0] = choose(isLast, batch, kernel.gridDim(tile::Dimension::y));
-  kernel.create<tile::WriteOp>(end[0], argument(Operand::FinalState), origin);
+  kernel.create<tile::WriteOp>(last[0], argument(Operand::FinalState), origin);
   kernel.create<tile::StoreWaitOp>();
+  if (gateRing)
+    kernel.release(gateRing);
 }
 
 tile::KernelOp ScanBuilder::build() {
@@ -265,17 +340,18 @@ tile::KernelOp ScanBuilder::build() {
   Value tokens = kernel.create<memref::DimOp>(argument(Operand::Output), one);
   Value count = kernel.min(kernel.sub(tokens, start), size);
   chunks = kernel.ceilDiv(count, kScanChunk);
-  if (shape.lengths)
-    length = kernel.loadLength(
-        llvm::find(operands, Operand::Lengths) - operands.begin(), batch);
-  queryRing = kernel.ring(kScanChunk, shape.stateDim, element, config.stages);
-  keyRing = kernel.ring(kScanChunk, shape.stateDim, element, config.stages);
-  valueRing = kernel.ring(kScanChunk, width, element, config.stages);
+  queryRing = makeKeyRing();
+  keyRing = makeKeyRing();
+  valueRing = makeValueRing();
   stateTile = tile(shape.stateDim, width);
-  outputTile = tile(kScanChunk, width);
-  kernel.producer(/*registers=*/24, [&] { emitLoads(); });
-  kernel.consumers(/*count=*/1, /*registers=*/232,
-                   [&](Value) { emitConsumer(); });
+  if (shape.gate.tensor)
+    gateRing = kernel.ring(kScanChunk * config.warpgroups, width, element,
+                           /*stages=*/1);
+  else
+    outputTile = tile(kScanChunk, width);
+  kernel.producer(getProducerRegisters(), [&] { emitLoads(); });
+  kernel.consumers(config.warpgroups, kConsumerRegisters,
+                   [&](Value warpgroup) { emitConsumer(warpgroup); });
   tile::KernelOp result = kernel.getKernel();
   result.setOccupancy(config.occupancy);
   return result;

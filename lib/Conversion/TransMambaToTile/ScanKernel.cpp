@@ -22,6 +22,8 @@ SmallVector<Operand> transmamba::getScanOperands(const ScanShape &shape) {
                                    Operand::Rates};
   if (shape.hasSkip)
     operands.push_back(Operand::Skip);
+  if (shape.gate.tensor)
+    operands.push_back(Operand::Gate);
   if (shape.hasInit)
     operands.push_back(Operand::Init);
   if (shape.lengths)
@@ -69,6 +71,8 @@ Type transmamba::getOperandType(Operand operand, const ScanShape &shape) {
     return shape.k.tensor;
   case Operand::Values:
     return shape.v.tensor;
+  case Operand::Gate:
+    return shape.gate.tensor;
   case Operand::Steps:
     return shape.dt;
   case Operand::Rates:
@@ -118,15 +122,58 @@ ScanKernel::ScanKernel(OpBuilder &builder, Location loc, StringRef name,
       stateRows(llvm::alignTo(shape.stateDim, 64)) {
   zero = kernel.index(0);
   one = kernel.index(1);
-  Value x = kernel.blockId(tile::Dimension::x);
-  head = kernel.div(x, config.parts);
-  part = config.parts == 1 ? zero : kernel.rem(x, kernel.index(config.parts));
+  unit = kernel.mul(kernel.blockId(tile::Dimension::x), config.warpgroups);
   batch = kernel.blockId(tile::Dimension::y);
+  enterUnit(zero);
 }
 
 //===----------------------------------------------------------------------===//
 // Where a block works
 //===----------------------------------------------------------------------===//
+
+void ScanKernel::enterUnit(Value own) {
+  warpgroup = own;
+  Value x = config.warpgroups == 1 ? unit : kernel.add(unit, own);
+  head = kernel.div(x, config.parts);
+  part = config.parts == 1 ? zero : kernel.rem(x, kernel.index(config.parts));
+}
+
+Value ScanKernel::makeKeyRing() {
+  return kernel.ring(kScanChunk * (sharesKeys() ? 1 : config.warpgroups),
+                     shape.stateDim, element, config.stages);
+}
+
+Value ScanKernel::makeValueRing() {
+  return kernel.ring(kScanChunk * config.warpgroups, width, element,
+                     config.stages);
+}
+
+void ScanKernel::load(Value source, Value token, bool areKeys,
+                      const HeadColumns &columns, Value ring) {
+  SmallVector<Value> indices;
+  int64_t boxes = areKeys && sharesKeys() ? 1 : config.warpgroups;
+  for (int64_t box = 0; box < boxes; ++box) {
+    enterUnit(kernel.index(box));
+    Value column = areKeys ? keyColumn(columns) : valueColumn(columns);
+    indices.append({batch, token, column});
+  }
+  kernel.load(source, indices, ring);
+}
+
+Value ScanKernel::ownTile(Value tile) {
+  int64_t rows = cast<tile::SharedType>(tile.getType()).getRows();
+  if (config.warpgroups == 1 || rows == kScanChunk)
+    return tile;
+  rows /= config.warpgroups;
+  return kernel.rowSlice(tile, kernel.mul(warpgroup, rows), rows);
+}
+
+void ScanKernel::clearFrom(Value end, Value token, ValueRange tiles) {
+  kernel.ifLess(end, kernel.add(token, kScanChunk), [&] {
+    for (Value tile : tiles)
+      kernel.create<tile::ClearRowsOp>(tile, kernel.sub(end, token));
+  });
+}
 
 Value ScanKernel::keyColumn(const HeadColumns &columns) {
   Value number = kernel.div(head, shape.heads / columns.heads);
@@ -196,15 +243,19 @@ Value ScanKernel::getTotal(const Decay &decay) {
   return kernel.create<tile::ElementOp>(decay.sum, uint32_t(kScanChunk - 1));
 }
 
-Value ScanKernel::addChunk(Value state, Value keys, Value values, Value weight,
-                           Value scale) {
-  Value transposed = kernel.create<tile::LoadFragmentOp>(
+ScanKernel::Keys ScanKernel::loadKeys(Value keys, Value weight, Value scale) {
+  Keys result;
+  result.transposed = kernel.create<tile::LoadFragmentOp>(
       operand(stateRows, kScanChunk), keys, /*transpose=*/true);
-  Value factors = kernel.create<tile::SpreadOp>(columns(), weight);
-  factors =
-      kernel.map(factors, columns(), [&](ValueRange x, Value, Value) -> Value {
+  // Of each token, before many threads have it.
+  Value factors =
+      kernel.map(weight, vector(), [&](ValueRange x, Value, Value) -> Value {
         return exp2(addf(x[0], scale));
       });
-  Value weighted = kernel.create<tile::ScaleColumnsOp>(transposed, factors);
-  return kernel.mma(weighted, values, /*transposeB=*/false, state);
+  result.factors = kernel.create<tile::SpreadOp>(columns(), factors);
+  return result;
+}
+
+Value ScanKernel::weigh(const Keys &keys) {
+  return kernel.create<tile::ScaleColumnsOp>(keys.transposed, keys.factors);
 }

@@ -66,7 +66,28 @@ protected:
     return kernel.create<mlir::arith::SelectOp>(condition, a, b);
   }
 
-  // Where this block works.
+  /// With the consumers', all that there are. It has places of its own for each
+  /// of the tensors and warpgroups.
+  int64_t getProducerRegisters() const {
+    return config.warpgroups > 1 ? 40 : 24;
+  }
+  static constexpr int64_t kConsumerRegisters = 232;
+
+  // Where a block works.
+  /// From here on `head` and `part` are those of a warpgroup of the block.
+  void enterUnit(Value warpgroup);
+  /// Parts of one head have the same keys and queries.
+  bool sharesKeys() const { return config.parts > 1 && config.warpgroups > 1; }
+  /// Rings for the chunks of all warpgroups, one below the other.
+  Value makeKeyRing();
+  Value makeValueRing();
+  void load(Value source, Value token, bool areKeys, const HeadColumns &columns,
+            Value ring);
+  /// This warpgroup's rows of such a tile.
+  Value ownTile(Value tile);
+  /// Zeros instead of what lies from `end` on, in tiles of the chunk at
+  /// `token`: it is weighed with zeros, but may be no number.
+  void clearFrom(Value end, Value token, ValueRange tiles);
   /// The first column of queries or keys of this head.
   Value keyColumn(const HeadColumns &columns);
   /// The first column of values or results of this part of the head.
@@ -89,9 +110,14 @@ protected:
   /// The sum over the chunk.
   Value getTotal(const Decay &decay);
 
-  /// `state + (2^(weight + scale) k)^T v`, under way.
-  Value addChunk(Value state, Value keys, Value values, Value weight,
-                 Value scale);
+  /// Keys as a left operand, and what each is multiplied with.
+  struct Keys {
+    Value transposed, factors;
+  };
+  /// Each is multiplied with 2^(weight + scale).
+  Keys loadKeys(Value keys, Value weight, Value scale);
+  /// What values are multiplied with.
+  Value weigh(const Keys &keys);
 
   void loadRate();
 
@@ -103,7 +129,7 @@ protected:
   /// Columns of values of this block; rows of the fragment that holds the
   /// state.
   int64_t width, stateRows;
-  Value zero, one, batch, head, part;
+  Value zero, one, batch, unit, warpgroup, head, part;
   /// A log2(e).
   Value rate;
 };

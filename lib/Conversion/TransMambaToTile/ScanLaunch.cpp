@@ -27,6 +27,10 @@ static RankedTensorType getType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+static SmallVector<ReassociationIndices> getHeadGroups() {
+  return {{0}, {1}, {2, 3}};
+}
+
 /// The shape of a scan whose keys, values and steps `op` has. Where the heads
 /// are, and what else there is, is not filled in.
 template <typename Op> static std::optional<ScanShape> matchState(Op op) {
@@ -69,6 +73,53 @@ template <typename Op> static std::optional<ScanShape> matchScan(Op op) {
   return shape;
 }
 
+/// `y silu(z)` of a result `y` whose tokens from `point` on are scanned, where
+/// nobody else reads `y`. Without a norm, which needs a row of all heads.
+static GatedRMSNormOp findGate(Value result, uint64_t point) {
+  if (!result.hasOneUse())
+    return nullptr;
+  auto joined = dyn_cast<tensor::CollapseShapeOp>(*result.user_begin());
+  if (!joined || joined.getReassociationIndices() != getHeadGroups() ||
+      !joined->hasOneUse())
+    return nullptr;
+  auto gate = dyn_cast<GatedRMSNormOp>(*joined->user_begin());
+  if (!gate || gate.getInput() != joined.getResult() || gate.getWeight() ||
+      gate.getPositions() || gate.getPoint().value_or(0) != point)
+    return nullptr;
+  return gate;
+}
+
+/// Moves `op` and its result to the gate, if z comes after it. Fails where
+/// somebody reads another result before.
+static LogicalResult moveBehindGate(Operation *op, GatedRMSNormOp gate) {
+  Operation *z = gate.getGate().getDefiningOp();
+  if (gate->getBlock() != op->getBlock())
+    return failure();
+  if (!z || z->getBlock() != op->getBlock() || z->isBeforeInBlock(op))
+    return success();
+  Operation *joined = gate.getInput().getDefiningOp();
+  for (Operation *user : op->getUsers()) {
+    Operation *own = op->getBlock()->findAncestorOpInBlock(*user);
+    if (user != joined && (!own || own->isBeforeInBlock(gate)))
+      return failure();
+  }
+  op->moveBefore(gate);
+  joined->moveBefore(gate);
+  return success();
+}
+
+/// Makes a gate part of a scan, if it can be one.
+static GatedRMSNormOp takeGate(Operation *op, uint64_t point,
+                               const tile::Target &target, ScanShape &shape) {
+  GatedRMSNormOp gate = findGate(op->getResult(0), point);
+  if (!gate || !hasRoomForGate(target, shape) ||
+      failed(moveBehindGate(op, gate)))
+    return nullptr;
+  SplitHeads columns = findColumns(gate.getGate());
+  shape.gate = {getType(columns.tensor), columns.first, shape.heads};
+  return gate;
+}
+
 //===----------------------------------------------------------------------===//
 // Launches
 //===----------------------------------------------------------------------===//
@@ -77,8 +128,10 @@ namespace {
 /// Makes the launches of one scan.
 class ScanLauncher {
 public:
-  ScanLauncher(Operation *op, Launches &launches, const ScanShape &shape)
-      : op(op), builder(op), launches(launches), shape(shape) {}
+  /// `gate`, which may be null, becomes part of the scan.
+  ScanLauncher(Operation *op, Launches &launches, const ScanShape &shape,
+               GatedRMSNormOp gate = nullptr)
+      : op(op), builder(op), launches(launches), shape(shape), gate(gate) {}
 
   /// Fails where the operation asks for what cannot be.
   LogicalResult chooseConfig();
@@ -105,6 +158,8 @@ public:
   void setScanWork(tile::LaunchOp launch, OpFoldResult tokens,
                    OpFoldResult outputs, int64_t stateBytes);
 
+  /// Replaces what reads the result and the state of `scan`, and erases it.
+  template <typename Op> void replace(Op scan, Value output);
   /// The final state, as an operand of `type`.
   Value getState(Type type);
 
@@ -117,6 +172,10 @@ private:
   tile::LaunchOp launch(StringRef prefix, Build build,
                         ArrayRef<Operand> operands, size_t outputs,
                         Value blocks, Value segments);
+  /// Blocks that share a row.
+  int64_t getBlocks() const {
+    return shape.heads * config.parts / config.warpgroups;
+  }
   template <typename Op> Value create(Value a, Value b) {
     return builder.createOrFold<Op>(op->getLoc(), a, b);
   }
@@ -138,6 +197,7 @@ private:
   OpBuilder builder;
   Launches &launches;
   ScanShape shape;
+  GatedRMSNormOp gate;
   ScanConfig config;
   std::optional<MixerConfig> mixer;
   IntegerAttr group;
@@ -194,6 +254,7 @@ void ScanLauncher::setTurns(tile::LaunchOp launch, ArrayRef<int64_t> turns) {
 }
 
 LogicalResult ScanLauncher::chooseConfig() {
+  // One head a block: the merged kernel pairs them.
   if (mixer) {
     config = {mixer->stages, /*occupancy=*/1, mixer->parts};
     return success();
@@ -229,6 +290,8 @@ template <typename Op> void ScanLauncher::takeScan(Op scan) {
   shape.q = describe(q, scan.getQ());
   values[Operand::Queries] = q.tensor;
   values[Operand::Skip] = scan.getSkip();
+  if (gate)
+    values[Operand::Gate] = findColumns(gate.getGate()).tensor;
   if (scan.getInit())
     values[Operand::Init] =
         UnrealizedConversionCastOp::create(builder, scan.getLoc(), shape.state,
@@ -246,7 +309,7 @@ template <typename Op> void ScanLauncher::takeScan(Op scan) {
 void ScanLauncher::cut(Value prefix) {
   Location loc = op->getLoc();
   Value most = launches.batchInvariant ? index(launches.maxBatch) : rows;
-  Value chains = create<arith::MulIOp>(most, index(shape.heads * config.parts));
+  Value chains = create<arith::MulIOp>(most, index(getBlocks()));
   Value blocks = create<arith::MulIOp>(
       tile::MultiprocessorsOp::create(builder, loc),
       index(mixer ? mixer->warpgroups : config.occupancy));
@@ -308,9 +371,8 @@ void ScanLauncher::launchStates(Value segments) {
         builder, op->getLoc(), name, shape,
         mixer ? config : chooseStateConfig(launches.target, shape, config));
   };
-  tile::LaunchOp states =
-      launch("scan_state", build, getStateOperands(shape), 2,
-             index(shape.heads * config.parts), segments);
+  tile::LaunchOp states = launch("scan_state", build, getStateOperands(shape),
+                                 2, index(getBlocks()), segments);
   sources.states = mixer ? states.getKernelAttr().getAttr() : StringAttr();
   setTurns(states, {0});
   // Of a prefix. What is scanned as well has to be read once only.
@@ -327,8 +389,8 @@ void ScanLauncher::setScanWork(tile::LaunchOp launch, OpFoldResult tokens,
   int64_t perToken =
       2 * (shape.k.heads * shape.stateDim + shape.v.heads * shape.headDim) +
       4 * shape.heads;
-  int64_t perOutput =
-      2 * (shape.q.heads * shape.stateDim + shape.heads * shape.headDim);
+  int64_t perOutput = 2 * (shape.q.heads * shape.stateDim +
+                           (gate ? 2 : 1) * shape.heads * shape.headDim);
   OpFoldResult bytes =
       work.add(work.mul(tokens, perToken), work.constant(stateBytes));
   if (!isZeroInteger(outputs))
@@ -367,7 +429,7 @@ Value ScanLauncher::launchScan(Value output) {
   };
   Value count = create<arith::SubIOp>(tokens, values[Operand::First]);
   tile::LaunchOp scan = launch("scan", build, getScanOperands(shape), 2,
-                               index(shape.heads * config.parts), scanSegments);
+                               index(getBlocks()), scanSegments);
   // The state is written, and read where there is one before.
   setScanWork(scan, count, count,
               4 * shape.heads * shape.stateDim * shape.headDim *
@@ -399,9 +461,6 @@ Value ScanLauncher::getState(Type type) {
 //===----------------------------------------------------------------------===//
 
 static constexpr int64_t kTokens = 1;
-static SmallVector<ReassociationIndices> getHeadGroups() {
-  return {{0}, {1}, {2, 3}};
-}
 
 /// [B, T, heads * headDim] as a result of four dimensions.
 static Value splitHeads(OpBuilder &builder, Location loc, Value joined,
@@ -412,6 +471,17 @@ static Value splitHeads(OpBuilder &builder, Location loc, Value joined,
     sizes.push_back(builder.getIndexAttr(type.getDimSize(dim)));
   return tensor::ExpandShapeOp::create(builder, loc, type, joined,
                                        getHeadGroups(), sizes);
+}
+
+template <typename Op> void ScanLauncher::replace(Op scan, Value output) {
+  if (gate) {
+    gate.getResult().replaceAllUsesWith(gate.getInput());
+    gate.erase();
+  }
+  scan.getResult().replaceAllUsesWith(
+      splitHeads(builder, scan.getLoc(), output, getType(scan.getResult())));
+  scan.getState().replaceAllUsesWith(getState(scan.getState().getType()));
+  scan.erase();
 }
 
 // %y, %h = transmamba.ssd_scan %q, %k, %v, %dt, %A
@@ -426,7 +496,8 @@ LogicalResult transmamba::convertScan(SSDScanOp op, Launches &launches) {
   std::optional<ScanShape> shape = matchScan(op);
   if (!shape || op.getStart() || !chooseScanConfig(launches.target, *shape))
     return success();
-  ScanLauncher launcher(op, launches, *shape);
+  GatedRMSNormOp gate = takeGate(op, /*point=*/0, launches.target, *shape);
+  ScanLauncher launcher(op, launches, *shape, gate);
   if (failed(launcher.chooseConfig()))
     return failure();
   OpBuilder &builder = launcher.getBuilder();
@@ -437,11 +508,7 @@ LogicalResult transmamba::convertScan(SSDScanOp op, Launches &launches) {
   launcher.launchStates(
       builder.createOrFold<arith::SubIOp>(loc, launcher.scanSegments, one));
   launcher.launchCombination();
-  Value output = launcher.launchScan(/*output=*/Value());
-  op.getResult().replaceAllUsesWith(
-      splitHeads(builder, loc, output, getType(op.getResult())));
-  op.getState().replaceAllUsesWith(launcher.getState(op.getState().getType()));
-  op.erase();
+  launcher.replace(op, launcher.launchScan(/*output=*/Value()));
   return success();
 }
 
@@ -523,7 +590,9 @@ static Value attendToPrefix(OpBuilder &builder, SwitchOp op, Value count,
 LogicalResult transmamba::convertSwitch(SwitchOp op, Launches &launches) {
   if (!matchesSwitch(op, launches.target))
     return success();
-  ScanLauncher launcher(op, launches, *matchScan(op));
+  std::optional<ScanShape> shape = matchScan(op);
+  GatedRMSNormOp gate = takeGate(op, op.getPoint(), launches.target, *shape);
+  ScanLauncher launcher(op, launches, *shape, gate);
   if (failed(launcher.chooseGroup(op.getPoint())) ||
       failed(launcher.chooseConfig()))
     return failure();
@@ -543,10 +612,6 @@ LogicalResult transmamba::convertSwitch(SwitchOp op, Launches &launches) {
       builder.createOrFold<arith::SubIOp>(loc, launcher.scanSegments, one));
   launcher.launchStates(segments);
   launcher.launchCombination();
-  output = launcher.launchScan(output);
-  op.getResult().replaceAllUsesWith(
-      splitHeads(builder, loc, output, getType(op.getResult())));
-  op.getState().replaceAllUsesWith(launcher.getState(op.getState().getType()));
-  op.erase();
+  launcher.replace(op, launcher.launchScan(output));
   return success();
 }

@@ -31,8 +31,11 @@ public:
   tile::KernelOp build();
 
 private:
+  /// Chunks whose steps are on their way from memory.
+  static constexpr int64_t kStepsAhead = 4;
+
   void emitLoads();
-  void emitConsumer();
+  void emitConsumer(Value warpgroup);
   /// The first token of the chunk that is the `number`th from the end.
   Value getToken(Value number) {
     Value chunk = kernel.sub(kernel.sub(chunks, one), number);
@@ -58,7 +61,7 @@ public:
 private:
   static constexpr int64_t kRows = 64;
   /// States that are read at once.
-  static constexpr int64_t kAhead = 4;
+  static constexpr int64_t kAhead = 8;
 
   /// This block's place in a tensor of states.
   SmallVector<Value> sliceAt(Value segment = {});
@@ -74,38 +77,77 @@ private:
 } // namespace
 
 void StateBuilder::emitLoads() {
-  Value k = keyColumn(shape.k), v = valueColumn(shape.v);
+  // An empty segment has one chunk too, beyond the tensor, where there are
+  // zeros.
+  Value beyond = kernel.dim(argument(Operand::Keys), 1);
+  Value isEmpty = isBelow(end, kernel.add(start, 1));
   kernel.loop(zero, chunks, one, [&](Value i) {
-    Value token = getToken(i);
-    kernel.load(argument(Operand::Keys), {batch, token, k}, keyRing);
-    kernel.load(argument(Operand::Values), {batch, token, v}, valueRing);
+    Value token = choose(isEmpty, beyond, getToken(i));
+    load(argument(Operand::Keys), token, true, shape.k, keyRing);
+    load(argument(Operand::Values), token, false, shape.v, valueRing);
   });
 }
 
-void StateBuilder::emitConsumer() {
+// While a chunk is multiplied, the keys of the one before it are weighed.
+void StateBuilder::emitConsumer(Value warpgroup) {
+  enterUnit(warpgroup);
   loadRate();
   // Of the steps after a chunk.
   Value nothing = kernel.number(0.0);
+  struct Chunk {
+    Keys keys;
+    Value later;
+  };
+  // Steps of the chunks to come. Before the first chunk this reads what is
+  // before the segment, or nothing before the tensor: nobody uses it.
+  SmallVector<Value> steps;
+  auto prepare = [&](Value i, Value later) -> Chunk {
+    Decay decay = emitDecay(steps.front(), getToken(i), end);
+    steps.erase(steps.begin());
+    steps.push_back(readSteps(getToken(kernel.add(i, kStepsAhead))));
+    later = addf(later, getTotal(decay));
+    Value tile = ownTile(kernel.wait(keyRing));
+    // The others are full.
+    if (shape.lengths && i == zero)
+      clearFrom(end, getToken(i), tile);
+    Keys keys = loadKeys(tile, decay.weight, later);
+    kernel.release(keyRing);
+    return {keys, later};
+  };
+  auto multiply = [&](Value i, Value keys, Value state) -> Value {
+    Value values = ownTile(kernel.wait(valueRing));
+    if (shape.lengths)
+      clearFrom(end, getToken(i), values);
+    return kernel.mma(keys, values, /*transposeB=*/false, state);
+  };
+  auto finish = [&](Value pending) -> Value {
+    Value state = kernel.create<tile::AwaitOp>(pending, Value());
+    kernel.release(valueRing);
+    return state;
+  };
+  for (int64_t i = 0; i < kStepsAhead; ++i)
+    steps.push_back(readSteps(getToken(kernel.index(i))));
   Value state = kernel.create<tile::FillOp>(stateType(), nothing);
-  Value steps = readSteps(getToken(zero));
-  SmallVector<Value> last = kernel.loop(
-      zero, chunks, one, {state, nothing, steps},
+  Chunk last = prepare(zero, nothing);
+  SmallVector<Value> carried = {state, weigh(last.keys), last.later};
+  carried.append(steps);
+  carried = kernel.loop(
+      one, chunks, one, carried,
       [&](Value i, ValueRange carried) -> SmallVector<Value> {
-        // After the first chunk this reads what is before the segment, or
-        // nothing before the tensor: nobody uses it.
-        Value next = readSteps(getToken(kernel.add(i, 1)));
-        Decay decay = emitDecay(carried[2], getToken(i), end);
-        Value later = addf(carried[1], getTotal(decay));
-        Value keys = kernel.wait(keyRing), values = kernel.wait(valueRing);
-        Value pending = addChunk(carried[0], keys, values, decay.weight, later);
-        Value sum = kernel.create<tile::AwaitOp>(pending, Value());
-        kernel.release(keyRing);
-        kernel.release(valueRing);
-        return {sum, later, next};
+        steps.assign(carried.begin() + 3, carried.end());
+        Value pending = multiply(kernel.sub(i, one), carried[1], carried[0]);
+        Chunk chunk = prepare(i, carried[2]);
+        // Operands are not made while products are under way,
+        // or ptxas makes these wait for one another.
+        Value state = finish(pending);
+        SmallVector<Value> next = {state, weigh(chunk.keys), chunk.later};
+        next.append(steps);
+        return next;
       });
-  kernel.create<tile::WriteOp>(last[0], argument(Operand::States),
+  state = finish(multiply(kernel.sub(chunks, one), carried[1], carried[0]));
+  kernel.create<tile::WriteOp>(state, argument(Operand::States),
                                stateAt(segment));
-  kernel.create<memref::StoreOp>(exp2(last[1]), argument(Operand::Decays),
+  kernel.create<memref::StoreOp>(exp2(carried[2]), argument(Operand::Decays),
                                  ValueRange{batch, segment, head});
 }
 
@@ -129,12 +171,13 @@ tile::KernelOp StateBuilder::build() {
                                            operands.begin(),
                                        batch));
   Value count = kernel.sub(kernel.create<arith::MaxUIOp>(start, end), start);
-  chunks = kernel.ceilDiv(count, kScanChunk);
-  keyRing = kernel.ring(kScanChunk, shape.stateDim, element, config.stages);
-  valueRing = kernel.ring(kScanChunk, width, element, config.stages);
-  kernel.producer(/*registers=*/24, [&] { emitLoads(); });
-  kernel.consumers(/*count=*/1, /*registers=*/232,
-                   [&](Value) { emitConsumer(); });
+  chunks =
+      kernel.create<arith::MaxUIOp>(kernel.ceilDiv(count, kScanChunk), one);
+  keyRing = makeKeyRing();
+  valueRing = makeValueRing();
+  kernel.producer(getProducerRegisters(), [&] { emitLoads(); });
+  kernel.consumers(config.warpgroups, kConsumerRegisters,
+                   [&](Value warpgroup) { emitConsumer(warpgroup); });
   tile::KernelOp result = kernel.getKernel();
   result.setOccupancy(config.occupancy);
   return result;

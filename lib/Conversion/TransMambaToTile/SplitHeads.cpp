@@ -37,7 +37,10 @@ SplitHeads transmamba::findColumns(Value heads, OpBuilder &builder) {
         tensor::CollapseShapeOp::create(builder, heads.getLoc(), heads, groups);
     return {joined, 0};
   }
-  Value source = expand.getSrc();
+  return findColumns(expand.getSrc());
+}
+
+SplitHeads transmamba::findColumns(Value source) {
   auto slice = source.getDefiningOp<tensor::ExtractSliceOp>();
   // From the first row and token on; what it leaves out at the end, see above.
   auto takesColumns = [&] {

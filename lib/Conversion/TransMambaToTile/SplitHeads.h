@@ -20,6 +20,8 @@ struct SplitHeads {
 
 /// Sees through what takes columns of a tensor, or its first tokens.
 SplitHeads findColumns(mlir::Value heads, mlir::OpBuilder &builder);
+/// Likewise of a tensor [B, T, H * D].
+SplitHeads findColumns(mlir::Value joined);
 
 HeadColumns describe(const SplitHeads &columns, mlir::Value heads);
 

@@ -10,19 +10,19 @@ gpu.module @kernels {
     %c0 = arith.constant 0 : index
     tile.consumers %warpgroup in 1 registers 128 {
       // Row 16 (warp mod 4) + lane / 4 and 8 further, column 2 (lane mod 4), the one after, and 8 further.
-      // CHECK: %[[ROW8:.*]] = arith.addi %[[ROW:.*]], %c8_i32 : i32
-      // CHECK: %[[COL8:.*]] = arith.addi %[[COL:.*]], %c8_i32 : i32
+      // A row that is the same with 8 added is compared with a bound that is 8 less.
+      // CHECK: arith.cmpi ult, %[[ROW:.*]], %c64_i32 : i32
+      // CHECK: arith.cmpi ult, %[[COL:.*]], %c16_i32 : i32
+      // CHECK: arith.cmpi slt, %[[ROW]], %c56_i32 : i32
       %x = tile.read %out[%c0, %c0] : memref<64x16xf32> -> !tile.frag<64x16xf32>
-      // CHECK: arith.cmpi sge, %[[ROW]], %[[COL]] : i32
-      // CHECK: %[[NEXT:.*]] = arith.addi %[[COL]], %c1_i32 : i32
-      // CHECK: arith.cmpi sge, %[[ROW]], %[[NEXT]] : i32
-      // CHECK: arith.cmpi sge, %[[ROW8]], %[[COL]] : i32
-      // CHECK: arith.cmpi sge, %[[ROW8]], %[[NEXT]] : i32
-      // CHECK: arith.cmpi sge, %[[ROW]], %[[COL8]] : i32
-      // CHECK: %[[COL9:.*]] = arith.addi %[[COL]], %c9_i32 : i32
-      // CHECK: arith.cmpi sge, %[[ROW]], %[[COL9]] : i32
-      // CHECK: arith.cmpi sge, %[[ROW8]], %[[COL8]] : i32
-      // CHECK: arith.cmpi sge, %[[ROW8]], %[[COL9]] : i32
+      // How far below the diagonal the first number of a thread is says it of all.
+      // CHECK: %[[BELOW:.*]] = arith.subi %[[ROW]], %[[COL]] : i32
+      // CHECK: arith.cmpi sge, %[[BELOW]], %c0_i32 : i32
+      // CHECK: arith.cmpi sge, %[[BELOW]], %c1_i32 : i32
+      // CHECK: arith.cmpi sge, %[[BELOW]], %c-8_i32 : i32
+      // CHECK: arith.cmpi sge, %[[BELOW]], %c-7_i32 : i32
+      // CHECK: arith.cmpi sge, %[[BELOW]], %c8_i32 : i32
+      // CHECK: arith.cmpi sge, %[[BELOW]], %c9_i32 : i32
       // CHECK-NOT: arith.cmpi sge
       %y = tile.map (%a = %x) [%row, %col] : (!tile.frag<64x16xf32>) -> !tile.frag<64x16xf32> {
         %seen = arith.cmpi sge, %row, %col : index

@@ -14,7 +14,8 @@
 // CHECK: "griddepcontrol.wait;", "~{memory}"
 // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global
 // CHECK: nvvm.setmaxregister increase 232
-// CHECK-NEXT: "griddepcontrol.wait;", "~{memory}"
+// CHECK-NOT: llvm.load
+// CHECK: "griddepcontrol.wait;", "~{memory}"
 // CHECK: return
 
 // What all threads read before the roles: they wait there, and no more.

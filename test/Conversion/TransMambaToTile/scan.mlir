@@ -2,21 +2,19 @@
 // RUN: transmamba-opt %s --split-input-file --convert-transmamba-to-tile=batch-invariant --canonicalize --cse | FileCheck %s --check-prefix=INVARIANT
 
 // A scan with everything: grouped queries and keys that are columns of the tensor of the values, D, an initial state, lengths.
-// There are as many segments as there is room for blocks, of 512 tokens or more, in multiples of 64.
+// Two heads a block. There are as many segments as there is room for blocks, of 512 tokens or more, in multiples of 64.
 // CHECK-LABEL: func.func @scan(
 // CHECK-SAME:      %[[X:.*]]: tensor<?x?x384xbf16>, %[[DT:.*]]: tensor<?x?x4xf32>, %[[A:.*]]: tensor<4xf32>, %[[D:.*]]: tensor<4xf32>, %[[LENGTHS:.*]]: tensor<?xi32>, %[[INIT:.*]]: !transmamba.ssm_state
 // CHECK-DAG:     %[[C0:.*]] = arith.constant 0
 // CHECK-DAG:     %[[C1:.*]] = arith.constant 1 :
 // CHECK-DAG:     %[[C2:.*]] = arith.constant 2 :
-// CHECK-DAG:     %[[C4:.*]] = arith.constant 4 :
 // CHECK-DAG:     %[[C12:.*]] = arith.constant 12 :
 // CHECK-DAG:     %[[C64:.*]] = arith.constant 64 :
 // CHECK-DAG:     %[[C512:.*]] = arith.constant 512
 // CHECK:         %[[H0:.*]] = builtin.unrealized_conversion_cast %[[INIT]] : {{.*}} to tensor<?x4x64x64xf32>
-// CHECK:         %[[CHAINS:[a-z0-9_]+]] = arith.muli %[[ROWS:[a-z0-9_]+]], %[[C4]]
+// CHECK:         %[[CHAINS:[a-z0-9_]+]] = arith.muli %[[ROWS:[a-z0-9_]+]], %[[C2]]
 // CHECK:         %[[SMS:.*]] = tile.multiprocessors
-// CHECK:         %[[BLOCKS:.*]] = arith.muli %[[SMS]], %[[C2]]
-// CHECK:         %[[ROOM:.*]] = arith.divui %[[BLOCKS]], %[[CHAINS]]
+// CHECK:         %[[ROOM:.*]] = arith.divui %[[SMS]], %[[CHAINS]]
 // CHECK:         %[[LONG:.*]] = arith.divui %[[T:[a-z0-9_]+]], %[[C512]]
 // CHECK:         %[[FEWER:.*]] = arith.minui %[[ROOM]], %[[LONG]]
 // CHECK:         %[[COUNT:.*]] = arith.maxui %[[FEWER]], %[[C1]]
@@ -26,14 +24,14 @@
 // CHECK:         %[[CUT:[a-z0-9_]+]] = arith.ceildivui %[[T]], %[[SIZE]]
 // CHECK:         %[[SEGMENTS:[a-z0-9_]+]] = arith.maxui %[[CUT]], %[[C1]]
 // CHECK:         %[[BEFORE:[a-z0-9_]+]] = arith.subi %[[SEGMENTS]], %[[C1]]
-// CHECK:         %[[S:[a-z0-9_]+]]:2 = tile.launch @scan_state_h4_n64_d64 grid(%[[C4]], %[[ROWS]], %[[BEFORE]])
+// CHECK:         %[[S:[a-z0-9_]+]]:2 = tile.launch @scan_state_h4_n64_d64 grid(%[[C2]], %[[ROWS]], %[[BEFORE]])
 // CHECK-SAME:        ins(%[[X]], %[[X]], %[[DT]], %[[A]], %[[LENGTHS]], %[[C0]], %[[SIZE]] :
 // CHECK-SAME:        -> tensor<?x?x4x64x64xf32>, tensor<?x?x4xf32>
 // CHECK:         %[[MANY:[a-z0-9_]+]] = arith.divui %[[BEFORE]], %[[C12]]
 // CHECK:         %[[COMBINED:[a-z0-9_]+]] = arith.minui %[[MANY]], %[[C1]]
 // CHECK:         %[[H:[a-z0-9_]+]] = tile.launch @scan_combine_h4_n64_d64 grid(%{{[a-z0-9_]+}}, %[[ROWS]], %[[COMBINED]])
 // CHECK-SAME:        ins(%[[H0]], %[[S]]#1, %[[BEFORE]] : {{.*}} outs(%[[S]]#0
-// CHECK:         %[[R:[a-z0-9_]+]]:2 = tile.launch @scan_h4_n64_d64 grid(%[[C4]], %[[ROWS]], %[[SEGMENTS]])
+// CHECK:         %[[R:[a-z0-9_]+]]:2 = tile.launch @scan_h4_n64_d64 grid(%[[C2]], %[[ROWS]], %[[SEGMENTS]])
 // CHECK-SAME:        ins(%[[X]], %[[X]], %[[X]], %[[DT]], %[[A]], %[[D]], %[[H0]], %[[LENGTHS]], %[[H]], %[[S]]#1, %[[C0]], %[[SIZE]], %[[COMBINED]] :
 // CHECK-SAME:        -> tensor<?x?x256xbf16>, tensor<?x4x64x64xf32>
 // CHECK:         tensor.expand_shape %[[R]]#0 {{.*}} into tensor<?x?x4x64xbf16>
@@ -57,59 +55,61 @@ func.func @scan(%x: tensor<?x?x384xbf16>, %dt: tensor<?x?x4xf32>, %A: tensor<4xf
 
 // What a segment leaves, from its last chunk on: steps from its end on are left out, and the state needs no decay.
 // CHECK:      tile.kernel @scan_state_h4_n64_d64(
-// CHECK-SAME:     occupancy = 2 : i32
-// CHECK-SAME:     tile.config = {occupancy = 2 : i64, parts = 1 : i64, stages = 7 : i64}
-// CHECK:        tile.producer registers 24 {
+// CHECK-SAME:     tile.config = {occupancy = 1 : i64, parts = 1 : i64, stages = {{[0-9]}} : i64, warpgroups = 2 : i64}
+// CHECK:        tile.producer registers 40 {
 // CHECK-COUNT-2:  tile.load
-// CHECK:        tile.consumers %{{.*}} in 1 registers 232 {
-// CHECK:          scf.for {{.*}} iter_args(%[[STATE:.*]] = {{.*}}, %[[LATER:.*]] = {{.*}}, %{{.*}} = {{.*}})
+// CHECK:        tile.consumers %{{.*}} in 2 registers 232 {
+// While a chunk is multiplied, the next one is prepared.
+// CHECK:          scf.for {{.*}} iter_args(%[[STATE:[a-z0-9_]+]] = %{{[a-z0-9_]+}}, %[[KEYS:[a-z0-9_]+]] = %
+// CHECK:            %[[SUM:[a-z0-9_]+]] = tile.mma %[[KEYS]], {{.*}} acc %[[STATE]]
 // CHECK:            tile.map (%{{.*}} = %{{.*}}) [%[[TOKEN:.*]], %{{.*}}] : (!tile.vec<64xf32>)
 // CHECK:              arith.addi %{{.*}}, %[[TOKEN]]
 // CHECK:              arith.cmpi slt
 // CHECK:              arith.select
 // CHECK:            tile.prefix_sum
 // CHECK:            tile.load_fragment transpose
+// CHECK:            tile.await %[[SUM]]
 // CHECK:            tile.scale_columns
-// CHECK:            tile.mma {{.*}} acc %[[STATE]]
+// CHECK:          tile.mma
 // CHECK-NOT:        tile.store
 // CHECK:          tile.write
 // CHECK:          memref.store
 
-// One state after the other, four read at once.
+// One state after the other, eight read at once.
 // CHECK:      tile.kernel @scan_combine_h4_n64_d64(
 // CHECK:          %[[H0:.*]] = tile.read
 // CHECK:          scf.for {{.*}} iter_args(%[[H:.*]] = %[[H0]])
-// CHECK-COUNT-4:    tile.read
+// CHECK-COUNT-8:    tile.read
 // CHECK-NOT:        tile.read
 // CHECK:            tile.map (%{{.*}} = %[[H]],
-// CHECK-COUNT-4:    tile.write
+// CHECK-COUNT-8:    tile.write
 // CHECK-NOT:        tile.write
 
 // CHECK:      tile.kernel @scan_h4_n64_d64(
-// CHECK-SAME:     occupancy = 2 : i32
-// CHECK-SAME:     tile.config = {occupancy = 2 : i64, parts = 1 : i64, stages = 2 : i64}
-// CHECK:        tile.producer registers 24 {
-// CHECK-COUNT-3:  tile.load
-// CHECK:        tile.consumers %{{.*}} in 1 registers 232 {
+// CHECK-SAME:     tile.config = {occupancy = 1 : i64, parts = 1 : i64, stages = {{[0-9]}} : i64, warpgroups = 2 : i64}
+// CHECK:        tile.producer registers 40 {
+// CHECK-COUNT-3:  tile.load {{.*}}], [
+// CHECK:        tile.consumers %{{.*}} in 2 registers 232 {
+// CHECK:          %[[TILE:.*]] = tile.row_slice
 // The states of the segments before.
 // CHECK:          %[[H0:.*]] = tile.read {{.*}} -> !tile.frag<64x64xf32>
 // CHECK:          %[[H:[a-z0-9_]+]] = scf.for {{.*}} iter_args(%{{.*}} = %[[H0]])
 // CHECK:            tile.read
 // CHECK:            memref.load
 // CHECK:            math.fma
-// CHECK:          tile.store_fragment %[[H]] to %[[TILE:.*]] :
+// CHECK:          tile.store_fragment %[[H]] to %[[TILE]] :
 // CHECK:          scf.for
 // CHECK:            %[[S:[a-z0-9_]+]] = tile.mma {{.*}} transpose_b
-// CHECK:            tile.await %[[S]]
-// CHECK:            tile.mma %{{.*}}, %[[TILE]] :
-// CHECK:            %[[Y:[a-z0-9_]+]] = tile.mma {{.*}} acc
-// CHECK:            tile.await %[[Y]]
 // CHECK:            tile.load_fragment transpose
 // CHECK:            tile.scale_columns
 // CHECK:            %[[STATE:.*]] = tile.mma
-// CHECK:            tile.prefix_sum
+// CHECK:            tile.await %[[S]]
 // CHECK:            %[[NEW:.*]] = tile.await %[[STATE]]
+// CHECK:            tile.mma %{{.*}}, %[[TILE]] :
+// CHECK:            tile.prefix_sum
+// CHECK:            %[[Y:[a-z0-9_]+]] = tile.mma {{.*}} acc
 // CHECK:            tile.store_fragment %[[NEW]] to %[[TILE]]
+// CHECK:            tile.await %[[Y]]
 // CHECK:            tile.store
 // CHECK:          tile.write
 
@@ -166,20 +166,19 @@ func.func @memory(%k: tensor<?x?x1x64xbf16>, %v: tensor<?x?x2x32xbf16>, %dt: ten
 
 // -----
 
-// A state that is too large for the registers of a warpgroup: two blocks share a head. In any batch the same: segments are those of the
+// A state that is too large for the registers of a warpgroup: the two of a block share a head. In any batch the same: segments are those of the
 // largest one.
 // CHECK-LABEL: func.func @large(
 // CHECK:         tile.launch @scan_h2_n128_d128
 // INVARIANT-LABEL: func.func @large(
-// INVARIANT-DAG:   %[[CHAINS:[a-z0-9_]+]] = arith.constant 20
+// INVARIANT-DAG:   %[[CHAINS:[a-z0-9_]+]] = arith.constant 10
 // INVARIANT:       arith.divui %{{.*}}, %[[CHAINS]]
 // CHECK:       tile.kernel @scan_h2_n128_d128({{.*}}parts = 2 : i64
-// CHECK:         %[[X:.*]] = tile.block_id x
-// CHECK:         %[[HEAD:.*]] = arith.divui %[[X]], %[[C2:.*]] : index
-// CHECK:         %[[PART:.*]] = arith.remui %[[X]], %[[C2]]
 // CHECK:         tile.ring : !tile.ring<64x128xbf16
 // CHECK:         tile.ring : !tile.ring<64x128xbf16
-// CHECK:         tile.ring : !tile.ring<64x64xbf16
+// CHECK:         tile.ring : !tile.ring<128x64xbf16
+// CHECK:         tile.consumers %[[X:.*]] in 2
+// CHECK:           arith.remui
 module attributes {transmamba.max_batch = 5} {
   func.func @large(%q: tensor<?x?x2x128xbf16>, %dt: tensor<?x?x2xf32>, %A: tensor<2xf32>) -> tensor<?x?x2x128xbf16> {
     %y, %h = transmamba.ssd_scan %q, %q, %q, %dt, %A

@@ -78,7 +78,7 @@ def run(command: list[str]) -> None:
         sys.exit(f"{' '.join(map(str, command))}\n{result.stdout}{result.stderr}")
 
 
-def build(out: pathlib.Path, tools: pathlib.Path, target: str, only: list[str]) -> None:
+def build(out: pathlib.Path, tools: pathlib.Path, target: str, only: list[str], flags: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     tokens = rng.integers(0, VOCABULARY, (3, TOKENS), dtype=np.int32)
@@ -91,7 +91,7 @@ def build(out: pathlib.Path, tools: pathlib.Path, target: str, only: list[str]) 
         model = out / f"{name}.mlir"
         model.write_text(make_model(config, name))
         weights = "--weights=random:7"
-        run([tools / "transmamba-compile", model, weights, "--quiet", f"--target={target}", "-o", out / f"{name}.tmpkg"])
+        run([tools / "transmamba-compile", model, weights, "--quiet", f"--target={target}", *flags, "-o", out / f"{name}.tmpkg"])
         run([tools / "transmamba-interpret", model, weights, "--entry=forward", f"--input=tokens=@{out}/tokens.npy",
              f"--output=logits=@{out}/{name}.forward.npy"])
         run([tools / "transmamba-interpret", model, weights,
@@ -102,8 +102,8 @@ def build(out: pathlib.Path, tools: pathlib.Path, target: str, only: list[str]) 
     print("long", flush=True)
     model, weights = out / "long.mlir", "--weights=random:7"
     model.write_text(make_model(long_model(), "long"))
-    for name, flags in (("long", []), ("long-invariant", ["--batch-invariant"])):
-        run([tools / "transmamba-compile", model, weights, "--quiet", f"--target={target}", *flags, "-o", out / f"{name}.tmpkg"])
+    for name, more in (("long", []), ("long-invariant", ["--batch-invariant"])):
+        run([tools / "transmamba-compile", model, weights, "--quiet", f"--target={target}", *flags, *more, "-o", out / f"{name}.tmpkg"])
     np.save(out / "long-tokens.npy", rng.integers(0, VOCABULARY, (2, LONG), dtype=np.int32))
     run([tools / "transmamba-interpret", model, weights, "--entry=forward", f"--input=tokens=@{out}/long-tokens.npy",
          f"--output=logits=@{out}/long.forward.npy"])
@@ -212,9 +212,10 @@ def main() -> int:
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--target", default="nvidia:sm_90a", help="of `build`")
     parser.add_argument("--only", nargs="*", default=[], metavar="WORD")
+    parser.add_argument("--flag", action="append", default=[], help="of `build`, for transmamba-compile, such as --gpu-kernels=merged")
     args = parser.parse_args()
     if args.what == "build":
-        build(args.out, args.bin, args.target, args.only)
+        build(args.out, args.bin, args.target, args.only, args.flag)
         return 0
     return check(args.out, args.run, args.device, args.only)
 

@@ -177,21 +177,29 @@ struct ScanShape {
   /// [B, T, heads] and [B, heads, stateDim, headDim], both f32.
   mlir::RankedTensorType dt, state;
   bool hasSkip, hasInit;
+  /// z, with heads as the values have; no tensor where results have no gate.
+  HeadColumns gate;
   mlir::RankedTensorType lengths;
   /// Room for states of segments, where it is known.
   int64_t segments = mlir::ShapedType::kDynamic;
 };
 
-/// A block scans a segment of one head, with `stages` chunks on their way;
-/// `occupancy` blocks share a multiprocessor. `parts` blocks share a head: each
-/// has some of the columns of its values and of its state.
+/// A warpgroup scans a segment of one head. `parts` of them share a head: each
+/// has some of the columns of its values and of its state. A block has
+/// `warpgroups`, of neighbouring heads or parts, with `stages` chunks on their
+/// way; `occupancy` blocks share a multiprocessor.
 struct ScanConfig {
-  int64_t stages = 2, occupancy = 2, parts = 1;
+  int64_t stages = 2, occupancy = 2, parts = 1, warpgroups = 1;
 };
 
 /// Nothing where the state and a chunk do not fit in registers.
 std::optional<ScanConfig> chooseScanConfig(const tile::Target &target,
-                                           const ScanShape &shape);
+                                           const ScanShape &shape,
+                                           bool mayPair = true);
+
+/// Whether a head with a gate has no more parts than without: each part reads
+/// all queries and keys, which costs more than a launch for the gate.
+bool hasRoomForGate(const tile::Target &target, const ScanShape &shape);
 
 /// A kernel that computes states only has no queries, and no result to keep.
 ScanConfig chooseStateConfig(const tile::Target &target, const ScanShape &shape,

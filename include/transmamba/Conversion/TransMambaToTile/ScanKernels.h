@@ -42,6 +42,8 @@ enum class ScanOperand {
   Rates,
   /// D.
   Skip,
+  /// z.
+  Gate,
   Init,
   Lengths,
   /// Of segments: [B, S, heads, stateDim, headDim] and [B, S, heads], f32.

@@ -26,7 +26,7 @@ namespace {
 
 /// What a scan may have besides its tensors.
 struct ScanParts {
-  bool skip, init, lengths;
+  bool skip, init, lengths, gate = false;
 };
 
 /// How many tokens there are, those before the first that is scanned, and those
@@ -35,8 +35,8 @@ struct Cut {
   int64_t tokens, first, segment;
 };
 
-/// Two heads share queries and keys, which stand beside the values in one
-/// tensor.
+/// Two heads share queries and keys, which stand beside the values and the gate
+/// in one tensor. There are no numbers beyond the length of a row.
 class HostScanTest : public HostTest {
 protected:
   static constexpr int64_t kHeads = 2, kBatches = 2;
@@ -45,7 +45,7 @@ protected:
     const int64_t any = ShapedType::kDynamic;
     Type f32 = Float32Type::get(&context);
     auto fused = RankedTensorType::get(
-        {any, any, 2 * stateDim + kHeads * headDim}, bf16());
+        {any, any, 2 * (stateDim + kHeads * headDim)}, bf16());
     auto result = RankedTensorType::get({any, any, kHeads * headDim}, bf16());
     auto list = RankedTensorType::get({any}, IntegerType::get(&context, 32));
     ScanShape shape{};
@@ -60,13 +60,15 @@ protected:
     shape.state = RankedTensorType::get({any, kHeads, stateDim, headDim}, f32);
     shape.hasSkip = parts.skip;
     shape.hasInit = parts.init;
+    if (parts.gate)
+      shape.gate = {fused, 2 * stateDim + kHeads * headDim, kHeads};
     if (parts.lengths)
       shape.lengths = list;
     return shape;
   }
 
   void check(int64_t stateDim, int64_t headDim, ScanParts parts,
-             ArrayRef<Cut> cuts);
+             ArrayRef<Cut> cuts, bool mayPair = true);
 };
 
 /// The buffers of one run.
@@ -97,9 +99,9 @@ struct Data {
 };
 
 void HostScanTest::check(int64_t stateDim, int64_t headDim, ScanParts parts,
-                         ArrayRef<Cut> cuts) {
+                         ArrayRef<Cut> cuts, bool mayPair) {
   ScanShape shape = getShape(stateDim, headDim, parts);
-  ScanConfig config = *chooseScanConfig(*target, shape);
+  ScanConfig config = *chooseScanConfig(*target, shape, mayPair);
   auto make = [&](auto build, const auto &...config) {
     return compile([&](OpBuilder &builder) {
       build(builder, builder.getUnknownLoc(), "kernel", shape, config...);
@@ -124,15 +126,20 @@ void HostScanTest::check(int64_t stateDim, int64_t headDim, ScanParts parts,
     int64_t before = llvm::divideCeil(first, cut.segment),
             scanned = std::max<int64_t>(
                 1, llvm::divideCeil(tokens - first, cut.segment)),
-            all = before + scanned - 1, blocks = kHeads * config.parts;
-    Buffer x = drawn({kBatches, tokens, shape.v.first + kHeads * headDim}),
-           dt({kBatches, tokens, kHeads}, Element::F32,
-              [&](const At &) { return uniform(random); }),
-           rates({kHeads}, Element::F32,
-                 [](const At &at) { return -1.0 - at[0]; }),
-           skip({kHeads}, Element::F32, [&](const At &) { return draw(); }),
-           init({kBatches, kHeads, stateDim, headDim}, Element::F32,
-                [&](const At &) { return draw(); });
+            all = before + scanned - 1,
+            blocks = kHeads * config.parts / config.warpgroups;
+    Buffer x({kBatches, tokens, 2 * (stateDim + kHeads * headDim)},
+             Element::BF16,
+             [&](const At &at) { return inside(at[0], at[1]) ? draw() : NAN; }),
+        dt({kBatches, tokens, kHeads}, Element::F32,
+           [&](const At &at) {
+             return inside(at[0], at[1]) ? uniform(random) : NAN;
+           }),
+        rates({kHeads}, Element::F32,
+              [](const At &at) { return -1.0 - at[0]; }),
+        skip({kHeads}, Element::F32, [&](const At &) { return draw(); }),
+        init({kBatches, kHeads, stateDim, headDim}, Element::F32,
+             [&](const At &) { return draw(); });
     Data data{
         {{Operand::Queries, x},
          {Operand::Keys, x},
@@ -140,6 +147,7 @@ void HostScanTest::check(int64_t stateDim, int64_t headDim, ScanParts parts,
          {Operand::Steps, dt},
          {Operand::Rates, rates},
          {Operand::Skip, skip},
+         {Operand::Gate, x},
          {Operand::Init, init},
          {Operand::Lengths,
           Buffer({kBatches}, Element::I32,
@@ -190,9 +198,9 @@ void HostScanTest::check(int64_t stateDim, int64_t headDim, ScanParts parts,
           sizes[i] = std::abs(sums[i]);
         }
         for (int64_t t = 0; t < tokens; ++t) {
-          double step = inside(b, t) ? dt.at({b, t, h}) : 0.0,
-                 decay = std::exp(rates.at({h}) * step);
-          for (int64_t i = 0; i < count; ++i) {
+          for (int64_t i = 0; inside(b, t) && i < count; ++i) {
+            double step = dt.at({b, t, h}),
+                   decay = std::exp(rates.at({h}) * step);
             double term =
                 step * x.at({b, t, stateDim + i / headDim}) *
                 x.at({b, t, shape.v.first + h * headDim + i % headDim});
@@ -219,6 +227,12 @@ void HostScanTest::check(int64_t stateDim, int64_t headDim, ScanParts parts,
             if (parts.skip)
               expected +=
                   skip.at({h}) * x.at({b, t, shape.v.first + h * headDim + d});
+            if (parts.gate) {
+              double z = x.at({b, t, shape.gate.first + h * headDim + d}),
+                     factor = z / (1 + std::exp(-z));
+              expected *= factor;
+              error *= std::abs(factor);
+            }
             error += std::ldexp(std::abs(expected) + error, -8);
             ASSERT_NEAR(found, expected, error)
                 << b << ", " << h << ", " << t << ", " << d;
@@ -239,6 +253,15 @@ TEST_F(HostScanTest, Parts) {
   for (int parts = 0; parts < 8; ++parts)
     check(32, 32, {bool(parts & 1), bool(parts & 2), bool(parts & 4)},
           {{1, 0, 64}, {64, 0, 64}, {130, 0, 192}, {130, 0, 64}});
+}
+
+TEST_F(HostScanTest, Gate) {
+  forEachTarget([&] {
+    for (bool has : {false, true})
+      check(32, 32, {has, has, has, true},
+            {{1, 0, 64}, {130, 0, 64}, {200, 77, 64}, {130, 130, 64}});
+  });
+  check(96, 96, {true, true, true, true}, {{150, 70, 64}});
 }
 
 /// One segment, and several: all full, one token more, one less.
@@ -274,6 +297,13 @@ TEST_F(HostScanTest, Sizes) {
   });
 }
 
+/// One head a block, or one part of it.
+TEST_F(HostScanTest, Alone) {
+  for (int64_t size : {32, 128})
+    check(size, size, {true, true, true}, {{130, 0, 192}, {150, 70, 64}},
+          /*mayPair=*/false);
+}
+
 /// Every state of 32 to 128 rows and columns has a configuration; large ones
 /// are shared by blocks.
 TEST_F(HostScanTest, Configurations) {
@@ -287,5 +317,6 @@ TEST_F(HostScanTest, Configurations) {
                       : headDim == 96 && stateDim == 128 ? 3
                                                          : 1;
       EXPECT_EQ(config->parts, parts);
+      EXPECT_EQ(config->warpgroups, parts == 3 ? 1 : 2);
     }
 }

@@ -221,17 +221,27 @@ TEST_P(PtxasTest, Scan) {
         shape.state = RankedTensorType::get({any, heads, stateDim, headDim},
                                             builder.getF32Type());
         shape.hasSkip = shape.hasInit = hasAll;
-        if (hasAll)
+        if (hasAll) {
+          if (hasRoomForGate(target, shape))
+            shape.gate = shape.v;
           shape.lengths = RankedTensorType::get({any}, builder.getI32Type());
-        std::optional<ScanConfig> config = chooseScanConfig(target, shape);
-        ASSERT_TRUE(config);
+        }
         auto build = [&](auto make, const auto &...config) {
           make(builder, module->getLoc(),
                name("scan", count++, {stateDim, headDim}), shape, config...);
         };
-        build(buildScan, *config, ScanSources());
-        build(buildScanState, chooseStateConfig(target, shape, *config));
-        build(buildScanCombine, *config, ScanSources());
+        std::optional<ScanConfig> pair = chooseScanConfig(target, shape),
+                                  alone =
+                                      chooseScanConfig(target, shape, false);
+        ASSERT_TRUE(pair && alone);
+        SmallVector<ScanConfig> configs = {*pair};
+        if (pair->warpgroups > 1)
+          configs.push_back(*alone);
+        for (const ScanConfig &config : configs) {
+          build(buildScan, config, ScanSources());
+          build(buildScanState, chooseStateConfig(target, shape, config));
+        }
+        build(buildScanCombine, *alone, ScanSources());
         build(buildScanFold);
       }
   check(count);
