@@ -309,13 +309,15 @@ void CudaExecutor::launch(const Launch &run, const PlanCommand &command,
 }
 
 /// The first command comes after copies, events and whatever the caller has put
-/// on the stream: all of that ends before it begins.
+/// on the stream: all of that ends before it begins. Of long commands, blocks
+/// that wait take room from those that run.
 void CudaExecutor::launchAll(const Launch &run) {
   bool first = true;
   for (const PlanCommand &command : run.plan.commands) {
     bool waits = program.variant().kernels[command.kernel].waits;
     launch(run, command,
-           waits && !first && !options.serial && context().overlapsLaunches());
+           waits && !first && run.plan.isShort && !options.serial &&
+               context().overlapsLaunches());
     first = false;
   }
 }

@@ -70,6 +70,10 @@ struct Plan {
   /// Without those whose grid is empty.
   std::vector<PlanCommand> commands;
   std::vector<PlanTensorMap> maps;
+  /// By what the package says of its commands they are so short, on average,
+  /// that the start of one counts. The rates are those of a large GPU: what is
+  /// short on that one may be long elsewhere, where a start counts less.
+  bool isShort = true;
 };
 
 /// What a plan is made of.

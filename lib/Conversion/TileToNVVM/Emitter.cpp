@@ -123,7 +123,8 @@ Value Emitter::isFirstOfWarp() { return equal(lane(), 0); }
 
 void Emitter::warpgroupBarrier() {
   // One barrier of the hardware for each warpgroup of the block.
-  Value id = add(hideInItem(shiftRight(warp(), 2)), 8);
+  // The number of a consumer, which is there already.
+  Value id = add(hideInItem(warpgroup(/*hasProducer=*/true)), 9);
   assembly("bar.sync $0, $1;", "r,r", {id, constant(kWarpgroupThreads)});
 }
 

@@ -151,7 +151,7 @@ public:
 
     rewriter.setInsertionPointAfter(loop);
     if (loads)
-      emitSignOut(emit, tickets);
+      emitSignOut(emit, tickets, loop.getResult(0));
     rewriter.eraseOp(op);
     return success();
   }
@@ -169,7 +169,7 @@ private:
   }
   Value emitDraw(Emitter &emit, Tickets &tickets, Value number) const;
   Value emitTake(Emitter &emit, Tickets &tickets, Value number) const;
-  void emitSignOut(Emitter &emit, Tickets &tickets) const;
+  void emitSignOut(Emitter &emit, Tickets &tickets, Value number) const;
 };
 
 class PublishPattern final : public TilePattern<PublishOp> {
@@ -286,10 +286,15 @@ Value WorkLoopPattern::emitTake(Emitter &emit, Tickets &tickets,
 }
 
 /// After the last draw of all blocks, the counters are the next launch's.
-void WorkLoopPattern::emitSignOut(Emitter &emit, Tickets &tickets) const {
+// Words of one pointer, which follows from the `number` of items: LLVM and
+// ptxas would make pointers before the roles, and keep them in memory.
+void WorkLoopPattern::emitSignOut(Emitter &emit, Tickets &tickets,
+                                  Value number) const {
   Value blocks = NVVM::GridDimXOp::create(emit.builder, emit.loc, emit.i32);
-  // Words of one pointer: LLVM would make a pointer to each before the roles,
-  // and ptxas keep them in memory.
+  Value start = tickets.getControl(0);
+  Value control =
+      LLVM::GEPOp::create(emit.builder, emit.loc, start.getType(), emit.i32,
+                          start, emit.extend(emit.shiftRight(number, 31)));
   static_assert(kControlTicket == 0 && kControlBlocksDone == 1 &&
                 kControlLaunches == 2);
   emit.assembly(
@@ -298,8 +303,7 @@ void WorkLoopPattern::emitSignOut(Emitter &emit, Tickets &tickets) const {
       "@p st.relaxed.gpu.global.b32 [$0], 0; "
       "@p st.relaxed.gpu.global.b32 [$0+4], 0; "
       "@p st.relaxed.gpu.global.b32 [$0+8], $2; }",
-      "l,r,r,~{memory}",
-      {tickets.getControl(0), emit.add(blocks, -1), tickets.readLaunch()});
+      "l,r,r,~{memory}", {control, emit.add(blocks, -1), tickets.readLaunch()});
 }
 
 void populateTicketPatterns(TypeConverter &converter, const KernelPlan &plan,

@@ -44,7 +44,7 @@ gpu.module @kernels {
         // CHECK-NOT:       nvvm.cp.async.bulk.tensor
       }
       // The last block that leaves sets the counters back.
-      // CHECK:         atom.acq_rel.gpu.global.add.u32 x, [$0], 1; setp.eq.u32 p, x, $1;
+      // CHECK:         atom.acq_rel.gpu.global.add.u32 x, [$0+4], 1; setp.eq.u32 p, x, $1;
     }
     tile.consumers %warpgroup in 2 registers 232 {
       // CHECK:         scf.while

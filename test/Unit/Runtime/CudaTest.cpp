@@ -181,6 +181,21 @@ TEST_F(CudaTest, LaunchesOverlapOnlyWhereAllAgree) {
   expectNone(second, 0);
   // A measured command is alone.
   expectNone(waitingManifest(), TM_SESSION_PROFILE);
+  // Commands of more than 20 us on average, by one figure or the other.
+  auto withWork = [&](int64_t flop, int64_t bytes) {
+    Manifest manifest = waitingManifest();
+    Command &command = manifest.variants[0].entries[0].commands[0];
+    command.work.flop = Expression::mul("T", flop);
+    command.work.bytes = Expression::mul("T", bytes);
+    return manifest;
+  };
+  int64_t tera = 1000000000000;
+  expectNone(withWork(tera, 0), 0);
+  expectNone(withWork(0, tera), 0);
+  open(withWork(tera / 100, 0));
+  SessionHandle s = session(1);
+  ASSERT_EQ(prefill(s.get(), {1, 2}, {2}, sums), TM_OK) << tm_last_error();
+  EXPECT_EQ(fakeCudaCounters().overlappingLaunches, 1);
   ::setenv("TRANSMAMBA_SERIAL", "1", 1);
   expectNone(waitingManifest(), 0);
   ::unsetenv("TRANSMAMBA_SERIAL");
