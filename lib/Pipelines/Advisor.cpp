@@ -68,15 +68,19 @@ static LogicalResult findLayers(ModuleOp module, int64_t batch, int64_t tokens,
     }
     auto state = cast<SSMStateType>(op.getState().getType());
     auto heads = cast<RankedTensorType>(op.getResult().getType()).getDimSize(2);
-    KVCacheType cache;
+    // Of several entry points, what any of them does.
+    HybridLayer &layer =
+        layers
+            .try_emplace(state.getLayer(),
+                         HybridLayer{{batch, tokens, heads, getHeads(op.getK()),
+                                      getHeads(op.getV()), q.getDimSize(3),
+                                      v.getDimSize(3), /*copiesPrefix=*/false},
+                                     state,
+                                     nullptr})
+            .first->second;
     if (op.getCache())
-      cache = cast<KVCacheType>(op.getCache().getType());
-    layers.try_emplace(
-        state.getLayer(),
-        HybridLayer{{batch, tokens, heads, getHeads(op.getK()),
-                     getHeads(op.getV()), q.getDimSize(3), v.getDimSize(3)},
-                    state,
-                    cache});
+      layer.cache = cast<KVCacheType>(op.getCache().getType());
+    layer.sizes.copiesPrefix |= op.getCache() || op.getRopeTheta();
     return WalkResult::advance();
   });
   return failure(walk.wasInterrupted());

@@ -22,10 +22,11 @@ using namespace transmamba;
 
 namespace {
 constexpr int64_t kMultiprocessors = 132;
-/// Bytes a microsecond of a kernel that only moves data.
-constexpr double kBytesPerMicrosecond = 3.5e6;
-/// Microseconds from the end of a kernel until the next is at work.
-constexpr double kLaunch = 3.0;
+/// Bytes a microsecond of a kernel that only moves data, and of scans.
+constexpr double kBytesPerMicrosecond = 3.5e6, kScanBytesPerMicrosecond = 3.8e6;
+/// Microseconds from the end of a kernel until the next is at work on data that
+/// no cache holds.
+constexpr double kLaunch = 5.0;
 /// Microseconds of a chunk where memory is not the bound: of a state alone, and
 /// of a scan.
 constexpr double kStateChunk = 1.05, kScanChunkTime = 2.15;
@@ -113,7 +114,7 @@ static double estimateScan(const MixerSizes &sizes, int64_t prefix) {
         prefix + std::min(sizes.tokens - prefix, (scanSegments - 1) * segment);
     time += kLaunch + std::max(kStateChunk * chunks(tokens),
                                rows(tokens) * (keyBytes + valueBytes) /
-                                   kBytesPerMicrosecond);
+                                   kScanBytesPerMicrosecond);
   }
   // Few states are combined by each scan that starts from them.
   if (states >= kMinCombined)
@@ -122,8 +123,9 @@ static double estimateScan(const MixerSizes &sizes, int64_t prefix) {
     time += 0.8 * static_cast<double>(states);
   int64_t tokens = sizes.tokens - prefix;
   if (tokens > 0)
-    time += kLaunch + std::max(kScanChunkTime * chunks(tokens),
-                               rows(tokens) * scanBytes / kBytesPerMicrosecond);
+    time +=
+        kLaunch + std::max(kScanChunkTime * chunks(tokens),
+                           rows(tokens) * scanBytes / kScanBytesPerMicrosecond);
   return time;
 }
 
@@ -137,7 +139,8 @@ MixerTime transmamba::estimateMixer(const MixerSizes &sizes, int64_t transPoint,
         2.0 * static_cast<double>(sizes.keyHeads * sizes.stateDim);
     double valueBytes =
         2.0 * static_cast<double>(sizes.valueHeads * sizes.headDim);
-    time.prefix = estimateCopy(rows * 2 * (keyBytes + valueBytes));
+    if (sizes.copiesPrefix)
+      time.prefix = estimateCopy(rows * 2 * (keyBytes + valueBytes));
     time.attention = estimateAttention(sizes, prefix);
   }
   if (transPoint < longest)

@@ -18,12 +18,14 @@ struct MixerSizes {
   int64_t batch, tokens;
   int64_t heads, keyHeads, valueHeads;
   int64_t stateDim, headDim;
+  /// Keys and values before the TransPoint are rotated, or go to a cache.
+  bool copiesPrefix = true;
 
   bool operator==(const MixerSizes &other) const {
     return batch == other.batch && tokens == other.tokens &&
            heads == other.heads && keyHeads == other.keyHeads &&
            valueHeads == other.valueHeads && stateDim == other.stateDim &&
-           headDim == other.headDim;
+           headDim == other.headDim && copiesPrefix == other.copiesPrefix;
   }
 };
 
