@@ -89,8 +89,7 @@ public:
   matchAndRewrite(StoreOp op, Adaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit(rewriter, op.getLoc());
-    emit.assembly("fence.proxy.async.shared::cta;", "", {});
-    emit.warpgroupBarrier();
+    emit.publishShared(/*hasAsyncProxy=*/true);
     Value map =
         op->getParentOfType<LLVM::LLVMFuncOp>().getArgument(plan.maps.at(op));
     SharedType type = op.getTile().getType();

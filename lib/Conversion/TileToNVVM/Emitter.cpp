@@ -128,6 +128,12 @@ void Emitter::warpgroupBarrier() {
   assembly("bar.sync $0, $1;", "r,r", {id, constant(kWarpgroupThreads)});
 }
 
+void Emitter::publishShared(bool hasAsyncProxy) {
+  if (hasAsyncProxy)
+    assembly("fence.proxy.async.shared::cta;", "", {});
+  warpgroupBarrier();
+}
+
 Value Emitter::fragmentRow() {
   return add(mul(mask(shiftRight(threadId(), 5), 3), 16),
              shiftRight(lane(), 2));

@@ -56,6 +56,10 @@ public:
 
   /// Waits for the threads of this warpgroup; a barrier beside tile.barrier's.
   void warpgroupBarrier();
+  /// What this warpgroup has written to shared memory is seen by its threads,
+  /// and by the matrix units and the copy engine where those see it through a
+  /// proxy of their own.
+  void publishShared(bool hasAsyncProxy);
 
   /// Rows `row`, `row + 8` and columns `column`, `column + 1` of each 64 x 8
   /// block of a fragment belong to this thread.

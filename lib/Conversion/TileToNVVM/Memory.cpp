@@ -189,9 +189,7 @@ public:
             "@p st.shared.v4.b32 [$0], {0, 0, 0, 0}; }",
             "r,r", {emit.add(address, offset + panel * panelBytes), cleared});
     }
-    if (plan.target.hasAsyncProxy)
-      emit.assembly("fence.proxy.async.shared::cta;", "", {});
-    emit.warpgroupBarrier();
+    emit.publishShared(plan.target.hasAsyncProxy);
     rewriter.eraseOp(op);
     return success();
   }
@@ -259,9 +257,7 @@ public:
         emit.store(emit.pack(numbers[2 * i], numbers[2 * i + 1], element),
                    pairs.places[i]);
     }
-    if (plan.target.hasAsyncProxy)
-      emit.assembly("fence.proxy.async.shared::cta;", "", {});
-    emit.warpgroupBarrier();
+    emit.publishShared(plan.target.hasAsyncProxy);
     rewriter.eraseOp(op);
     return success();
   }
