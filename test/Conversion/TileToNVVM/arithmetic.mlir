@@ -112,13 +112,16 @@ gpu.module @kernels {
       // Number 63 is the second one of lane 31.
       // CHECK: nvvm.shfl.sync idx %{{.*}}, %{{.*}}, %c31_i32, %c31_i32 : f32 -> f32
       %last = tile.element %sums[63] : !tile.vec<64xf32>
-      // A row is odd or even: one of two numbers. Columns come in pairs.
+      // A row is odd or even: one of two numbers. Columns come in pairs, from every fourth lane.
       // CHECK: %[[EVEN:.*]] = nvvm.shfl.sync idx {{.*}} : f32 -> f32
       // CHECK: %[[ODD:.*]] = nvvm.shfl.sync idx {{.*}} : f32 -> f32
       // CHECK: arith.select %{{.*}}, %[[ODD]], %[[EVEN]] : f32
       %rows = tile.spread %sums : !tile.vec<64xf32> -> !tile.rows<64xf32>
       // CHECK: arith.select
-      // CHECK-COUNT-16: nvvm.shfl.sync idx {{.*}} : f32 -> f32
+      // CHECK-COUNT-2: nvvm.shfl.sync idx %{{.*}}, %{{.*}}, %c0_i32, %c799_i32 : f32 -> f32
+      // CHECK-COUNT-2: nvvm.shfl.sync idx %{{.*}}, %{{.*}}, %c4_i32, %c799_i32 : f32 -> f32
+      // CHECK-COUNT-10: nvvm.shfl.sync idx %{{.*}}, %{{.*}}, %{{.*}}, %c799_i32 : f32 -> f32
+      // CHECK-COUNT-2: nvvm.shfl.sync idx %{{.*}}, %{{.*}}, %c28_i32, %c799_i32 : f32 -> f32
       // CHECK-NOT: arith.select
       // CHECK: "lg2.approx.ftz.f32 $0, $1;"
       %columns = tile.spread %sums : !tile.vec<64xf32> -> !tile.cols<64xf32>

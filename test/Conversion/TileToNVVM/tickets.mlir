@@ -53,12 +53,20 @@ gpu.module @kernels {
       // CHECK:           nvvm.shfl.sync idx
       // CHECK:           scf.condition
       tile.work_loop %item of %work {
+        // Tile, phase and held tile are one number.
+        // CHECK:           %[[CURSOR:.*]] = llvm.load %[[PLACE:.*]] : !llvm.ptr -> i32
+        // CHECK:           arith.andi %[[CURSOR]], %{{.*}} : i32
+        // CHECK:           nvvm.mbarrier.try_wait.parity
+        // CHECK:           llvm.store %{{.*}}, %[[PLACE]] : i32, !llvm.ptr
         %tile = tile.consumer_wait %ring : !tile.ring<128x96xbf16, stages = 2>
         // 32 items at once; branches are the same for all lanes.
         // CHECK:           ld.acquire.gpu.global.b32 x, [$0]; {{.*}} @p trap; {{.*}} vote.sync.all.pred
         // CHECK:           bar.warp.sync
         tile.look_back %c0 count %item stride %c1 of %work
+        // A thread's number is a new one in each item.
+        // CHECK:           arith.shrui %{{.*}}, %{{.*}} : i32
         // CHECK:           mbarrier.arrive
+        // CHECK:           llvm.store %{{.*}}, %[[PLACE]] : i32, !llvm.ptr
         tile.consumer_release %ring : !tile.ring<128x96xbf16, stages = 2>
         // CHECK:           cp.async.bulk.wait_group 0; fence.proxy.async; bar.sync $0, $1;
         // CHECK:           @p st.release.gpu.global.b32 [$0], $1;
