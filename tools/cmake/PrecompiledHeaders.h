@@ -1,5 +1,16 @@
-// The headers of MLIR that most sources include, compiled once. No source relies on it: each includes what it uses.
-#pragma once
+//===- PrecompiledHeaders.h - Headers compiled once -------------*- C++ -*-===//
+//
+// Part of the TransMamba compiler. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// The headers of MLIR that most sources include. No source relies on it: each
+// includes what it uses.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TRANSMAMBA_TOOLS_CMAKE_PRECOMPILEDHEADERS_H
+#define TRANSMAMBA_TOOLS_CMAKE_PRECOMPILEDHEADERS_H
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -25,3 +36,5 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
+
+#endif // TRANSMAMBA_TOOLS_CMAKE_PRECOMPILEDHEADERS_H

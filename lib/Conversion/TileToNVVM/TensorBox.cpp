@@ -65,14 +65,14 @@ Value TensorBox::getAddress(Value row, Value column) {
 }
 
 Value TensorBox::hasRow(Value row) {
-  // From the first row on, what is added to a thread's own row is better taken
-  // from the bound, the same in all threads: a sum that is there twice keeps a
-  // register from its first use to its last.
+  // From the first row on, what is added to a thread's own row for a second
+  // block of 64 is better taken from the bound, the same in all threads: the sum
+  // for a state that a kernel reads would keep a register until it is written.
   auto sum = row ? row.getDefiningOp<arith::AddIOp>() : nullptr;
   std::optional<int64_t> more;
   if (sum && isZeroInteger(firstRow))
     more = getConstantIntValue(sum.getRhs());
-  if (more)
+  if (more && *more >= 64)
     return arith::CmpIOp::create(emit.builder, emit.loc,
                                  arith::CmpIPredicate::slt, sum.getLhs(),
                                  emit.add(rows, -*more));
