@@ -116,10 +116,11 @@ public:
   }
 
 private:
-  /// Compares the row with the column.
+  /// Compares the row with the column, as numbers with a sign.
   static bool isDiagonal(Operation *inner, MapOp op) {
     auto compare = dyn_cast<arith::CmpIOp>(inner);
-    return compare && llvm::is_contained(compare->getOperands(), op.getRow()) &&
+    return compare && compare.getPredicate() < arith::CmpIPredicate::ult &&
+           llvm::is_contained(compare->getOperands(), op.getRow()) &&
            llvm::is_contained(compare->getOperands(), op.getColumn());
   }
 
@@ -129,27 +130,11 @@ private:
   // what another place adds to the column and not to the row.
   static Value compareDiagonal(Emitter &emit, arith::CmpIOp compare, MapOp op,
                                Value below, int64_t bound) {
-    using arith::CmpIPredicate;
-    auto getSigned = [](CmpIPredicate predicate) {
-      switch (predicate) {
-      case CmpIPredicate::ult:
-        return CmpIPredicate::slt;
-      case CmpIPredicate::ule:
-        return CmpIPredicate::sle;
-      case CmpIPredicate::ugt:
-        return CmpIPredicate::sgt;
-      case CmpIPredicate::uge:
-        return CmpIPredicate::sge;
-      default:
-        return predicate;
-      }
-    };
     Value sides[] = {below, emit.constant(bound)};
     if (compare.getLhs() != op.getRow())
       std::swap(sides[0], sides[1]);
-    return arith::CmpIOp::create(emit.builder, emit.loc,
-                                 getSigned(compare.getPredicate()), sides[0],
-                                 sides[1]);
+    return arith::CmpIOp::create(emit.builder, emit.loc, compare.getPredicate(),
+                                 sides[0], sides[1]);
   }
 
   static Value pick(Emitter &emit, Type type, ValueRange values, int64_t block,

@@ -13,8 +13,7 @@ using namespace transmamba;
 /// Bytes of a chunk's keys and values in a block with `matrices` of keys.
 static int64_t getChunkBytes(const ScanShape &shape, const ScanConfig &config,
                              int64_t matrices) {
-  bool sharesKeys = config.parts > 1 && config.warpgroups > 1;
-  int64_t keys = shape.stateDim * (sharesKeys ? 1 : config.warpgroups);
+  int64_t keys = shape.stateDim * (config.sharesKeys() ? 1 : config.warpgroups);
   int64_t values = shape.headDim / config.parts * config.warpgroups;
   return 2 * kScanChunk * (matrices * keys + values);
 }

@@ -139,7 +139,7 @@ void ScanKernel::enterUnit(Value own) {
 }
 
 Value ScanKernel::makeKeyRing() {
-  return kernel.ring(kScanChunk * (sharesKeys() ? 1 : config.warpgroups),
+  return kernel.ring(kScanChunk * (config.sharesKeys() ? 1 : config.warpgroups),
                      shape.stateDim, element, config.stages);
 }
 
@@ -151,7 +151,7 @@ Value ScanKernel::makeValueRing() {
 void ScanKernel::load(Value source, Value token, bool areKeys,
                       const HeadColumns &columns, Value ring) {
   SmallVector<Value> indices;
-  int64_t boxes = areKeys && sharesKeys() ? 1 : config.warpgroups;
+  int64_t boxes = areKeys && config.sharesKeys() ? 1 : config.warpgroups;
   for (int64_t box = 0; box < boxes; ++box) {
     enterUnit(kernel.index(box));
     Value column = areKeys ? keyColumn(columns) : valueColumn(columns);

@@ -76,8 +76,6 @@ protected:
   // Where a block works.
   /// From here on `head` and `part` are those of a warpgroup of the block.
   void enterUnit(Value warpgroup);
-  /// Parts of one head have the same keys and queries.
-  bool sharesKeys() const { return config.parts > 1 && config.warpgroups > 1; }
   /// Rings for the chunks of all warpgroups, one below the other.
   Value makeKeyRing();
   Value makeValueRing();

@@ -190,6 +190,9 @@ struct ScanShape {
 /// way; `occupancy` blocks share a multiprocessor.
 struct ScanConfig {
   int64_t stages = 2, occupancy = 2, parts = 1, warpgroups = 1;
+
+  /// Parts of one head have the same keys and queries.
+  bool sharesKeys() const { return parts > 1 && warpgroups > 1; }
 };
 
 /// Nothing where the state and a chunk do not fit in registers.
