@@ -300,8 +300,7 @@ void ScanBuilder::emitConsumer(Value warpgroup) {
                                  kScanChunk);
   end = kernel.add(start, argument(Operand::Segment));
   if (shape.lengths) {
-    length = kernel.loadLength(
-        llvm::find(operands, Operand::Lengths) - operands.begin(), batch);
+    length = loadLength();
     end = kernel.min(end, length);
   }
   // First, while registers are free: it holds two states at a time.

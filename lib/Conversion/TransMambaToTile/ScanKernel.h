@@ -118,6 +118,11 @@ protected:
   Value weigh(const Keys &keys);
 
   void loadRate();
+  /// Tokens of this block's row.
+  Value loadLength() {
+    return kernel.loadLength(
+        llvm::find(operands, ScanOperand::Lengths) - operands.begin(), batch);
+  }
 
   KernelBuilder kernel;
   const ScanShape &shape;

@@ -166,10 +166,7 @@ tile::KernelOp StateBuilder::build() {
   end = kernel.add(start, size);
   end = choose(isPrefix, kernel.min(end, first), end);
   if (shape.lengths)
-    end = kernel.min(end,
-                     kernel.loadLength(llvm::find(operands, Operand::Lengths) -
-                                           operands.begin(),
-                                       batch));
+    end = kernel.min(end, loadLength());
   Value count = kernel.sub(kernel.create<arith::MaxUIOp>(start, end), start);
   chunks =
       kernel.create<arith::MaxUIOp>(kernel.ceilDiv(count, kScanChunk), one);
